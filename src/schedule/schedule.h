@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* schedule.h - decides what happens next to each task of one workflow.
+ *
+ * Pure: no clock, no I/O, no locks. The caller tells what happened and asks
+ * what to do; the same code runs in the CLI, the node and the simulator.
+ *
+ *   UNASKED ─ wanted ─▶ ASKED ─ memo hit ──────────────────────────▶ DONE
+ *                         │ miss: its awaits become wanted
+ *                         ▼
+ *                      WAITING ─ results known ─▶ READY (concrete, asked again,
+ *                         │                        authorised, merged, admitted)
+ *                         │                          ▼
+ *                         │                       RUNNING ──────────▶ DONE
+ *                         └─ blocked / upstream ────────────────────▶ DONE
+ *
+ * Thread: one at a time.
+ */
+#ifndef IPVM_SCHEDULE_SCHEDULE_H
+#define IPVM_SCHEDULE_SCHEDULE_H
+
+#include "crypto/hash.h"
+#include "task/end.h"
+#include "task/limits.h"
+#include "task/workflow.h"
+
+struct schedule;
+
+/* One task as the scheduler sees it. */
+struct schedule_task {
+    const struct await *awaits; /* borrowed while the schedule lives */
+    uint32_t await_count;
+    TaskClass class;
+    struct limits limits; /* host's defaults filled in; memory for admission */
+    struct retry retry;
+    uint64_t weight; /* expected cost for the critical path; 0 is 1 */
+};
+
+struct schedule_options {
+    uint64_t memory_total;  /* bytes that running tasks may add up to; 0: no
+                               bound. A task larger than it runs alone */
+    uint32_t running_max;   /* tasks handed to runners at once; 0: no bound */
+    bool ask_nothing;       /* no memo: never LOOKUP (but still merge) */
+    uint64_t jitter_seed;   /* back-off jitter; 0: none */
+};
+
+/* Tasks are given through a callback, so nothing is copied that need not be.
+ * `outputs` are indices. The graph is acyclic (workflow_finish saw to it). */
+struct schedule *schedule_new(
+    uint32_t count,
+    void (*task)(void *context, uint32_t index, struct schedule_task *out),
+    void *context, const uint32_t *outputs, uint32_t output_count,
+    const struct schedule_options *options);
+void schedule_free(struct schedule *schedule);
+
+/* What the caller must do now. Each is given once and answered once. */
+typedef enum {
+    DO_NOTHING,   /* wait for an answer, or until `until_ms` (0: no timer) */
+    DO_LOOKUP,    /* ask the memo by symbolic CID → schedule_looked_up() */
+    DO_RESOLVE,   /* make it concrete, ask the memo by the concrete CID
+                     → schedule_resolved() */
+    DO_AUTHORISE, /* ask the authority → schedule_authorised() */
+    DO_RUN,       /* hand it to a runner with `limits` → schedule_ran() */
+    DO_STOP,      /* cancel its run with `end`; the answer to its DO_RUN is
+                     still awaited */
+    DO_FINISHED,  /* only news: the task is over; see schedule_state() */
+    DO_DONE       /* everything wanted is over; only this from now on */
+} ScheduleVerb;
+
+struct schedule_action {
+    ScheduleVerb verb;
+    uint32_t task;
+    struct limits limits; /* DO_RUN: largest of those who wait */
+    End end;              /* DO_STOP: END_CANCELLED or END_LIMIT_TIME */
+    uint64_t until_ms;    /* DO_NOTHING */
+    uint32_t attempt;     /* DO_RUN: 0, 1, … */
+};
+
+/* The next action. `now_ms` never goes back. */
+void schedule_next(struct schedule *schedule, uint64_t now_ms,
+                   struct schedule_action *out);
+
+/* How a task came out. */
+typedef enum { OUT_OK, OUT_ERROR, OUT_UPSTREAM, OUT_END } ScheduleOut;
+
+/* Answer to DO_LOOKUP: `hit` with how it came out (never OUT_END). */
+void schedule_looked_up(struct schedule *schedule, uint32_t task, bool hit,
+                        ScheduleOut out);
+/* Answer to DO_RESOLVE: the concrete key; a hit with how it came out; or
+ * OUT_END with `end` when it cannot be made concrete (refused/argument). An
+ * OUT_UPSTREAM is found by the scheduler itself, without asking. */
+void schedule_resolved(struct schedule *schedule, uint32_t task,
+                       const Hash *concrete, bool hit, ScheduleOut out,
+                       End end);
+void schedule_authorised(struct schedule *schedule, uint32_t task, bool yes);
+/* Answer to DO_RUN. OUT_END with END_UNAVAILABLE or END_HOST is retried as
+ * the task's retry says. */
+void schedule_ran(struct schedule *schedule, uint32_t task, ScheduleOut out,
+                  End end, uint64_t now_ms);
+
+/* Another process works on it: ask again (DO_RESOLVE) at `again_ms`. Answer
+ * to DO_RUN in place of schedule_ran(). */
+void schedule_busy(struct schedule *schedule, uint32_t task,
+                   uint64_t again_ms);
+
+/* Stop everything: running tasks get DO_STOP, the rest ends as cancelled. */
+void schedule_cancel(struct schedule *schedule);
+
+typedef enum {
+    TASK_UNASKED, /* nothing wanted it (so far) */
+    TASK_WAITING,
+    TASK_READY,
+    TASK_RUNNING,
+    TASK_DONE
+} TaskState;
+
+typedef enum {
+    BY_NOTHING,
+    BY_SYMBOLIC, /* memo hit by symbolic CID */
+    BY_CONCRETE, /* memo hit by concrete CID: early cut-off */
+    BY_RUNNING,
+    BY_MERGING, /* an equal computation ran for it */
+    BY_UPSTREAM,
+    BY_BLOCKING /* what it awaits ended without a result: `cause` */
+} TaskBy;
+
+struct schedule_task_state {
+    TaskState state;
+    ScheduleOut out; /* TASK_DONE */
+    End end;
+    TaskBy by;
+    uint32_t cause; /* BY_BLOCKING, BY_MERGING: which task */
+    uint32_t attempts;
+    bool wanted;
+};
+void schedule_state(const struct schedule *schedule, uint32_t task,
+                    struct schedule_task_state *out);
+
+/* Counts for progress, kept up to date. */
+struct schedule_counts {
+    uint32_t total, wanted, waiting, ready, running, done, hits, failed;
+};
+void schedule_counts(const struct schedule *schedule,
+                     struct schedule_counts *out);
+
+/* After DO_DONE: every wanted task has `ok`. */
+bool schedule_succeeded(const struct schedule *schedule);
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store.h - blocks, memo, pins, leases and notes behind one interface.
+ *
+ *     put …            visible at once to this process
+ *     store_commit()   durable when it returns, or when its callback is called;
+ *                      commits of many threads become one transaction
+ *
+ * What a store hands out hashes to the CID it was asked for, always. What was
+ * committed survives kill -9 and power loss; what was not may be gone whole,
+ * never in part. Several processes may have one store open.
+ *
+ * Backends: LMDB (store_open) and memory (store_open_memory), for tests.
+ * Thread: any; each backend does its own locking.
+ */
+#ifndef IPVM_STORE_STORE_H
+#define IPVM_STORE_STORE_H
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "ipld/cid.h"
+#include "store/block.h"
+
+struct store;
+
+struct store_options {
+    bool read_only;
+    bool no_sync;       /* for tests and benchmarks only: no fdatasync */
+    uint64_t map_bytes; /* first map size; 0 is 1 GiB. Grows by itself */
+};
+
+/* Opens or makes a store in `directory` (0700). STATUS_UNSUPPORTED: made by a
+ * newer version, says which. STATUS_CORRUPT, STATUS_DENIED, STATUS_FULL,
+ * STATUS_IO: say what and where. `options` may be NULL. */
+Status store_open(const char *directory, const struct store_options *options,
+                  struct store **out, struct error *err);
+struct store *store_open_memory(void);
+/* Commits what is pending, then closes. NULL is allowed. */
+void store_close(struct store *store);
+
+/* The directory given to store_open(), or "" for memory. */
+const char *store_directory(const struct store *store);
+
+/* --- Blocks ------------------------------------------------------------- */
+
+/* Finds a block. On STATUS_OK `*out` is a reference to give back with
+ * block_unref(). STATUS_NOT_FOUND is an answer. STATUS_CORRUPT: the bytes are
+ * there and do not hash to `cid`. Identity CIDs are answered from themselves. */
+Status store_get(struct store *store, const Cid *cid, struct block **out,
+                 struct error *err);
+/* True if the block is there (not re-hashed). */
+bool store_has(struct store *store, const Cid *cid);
+
+/* --- Writing ------------------------------------------------------------ */
+
+/* A batch is what becomes durable together. Thread: one at a time. */
+struct store_batch;
+struct store_batch *store_batch_new(struct store *store);
+/* Forgets everything not committed. */
+void store_batch_free(struct store_batch *batch);
+
+/* Adds a block whose bytes the caller made or verified: `cid` is right.
+ * Copies. Known blocks cost one look-up. */
+void store_batch_block(struct store_batch *batch, const Cid *cid, Bytes bytes);
+/* Adds a foreign block: hashed first. STATUS_CORRUPT: bytes and CID differ.
+ * STATUS_LIMIT: longer than BLOCK_TAKEN_MAX. STATUS_UNSUPPORTED: its hash. */
+Status store_batch_foreign_block(struct store_batch *batch, const Cid *cid,
+                                 Bytes bytes, struct error *err);
+
+/* Makes the batch durable; returns after it is. The batch is empty then and
+ * may be used again. STATUS_FULL, STATUS_IO, STATUS_DENIED: nothing of it was
+ * kept. */
+Status store_commit(struct store_batch *batch, struct error *err);
+
+/* The same without waiting. The batch belongs to the store from here on.
+ * `done` is called once, on the store's writer thread, when it is durable or
+ * lost; batches become durable in the order they were given. What is in it can
+ * be read by this process at once. */
+typedef void StoreDone(void *context, Status status, const struct error *err);
+void store_commit_async(struct store_batch *batch, StoreDone *done,
+                        void *context);
+/* Waits until all that was given to store_commit_async() is durable or lost;
+ * the first failure since the last call. */
+Status store_flush(struct store *store, struct error *err);
+
+/* --- Memo (FORMATS section 2) ------------------------------------------- */
+
+/* How a concrete computation came out, and what that cost. */
+struct memo_entry {
+    Cid result;          /* dag-cbor block {"ok": …} or {"error": …} */
+    bool is_ok;          /* which of the two */
+    uint8_t provenance;  /* enum memo_provenance */
+    uint64_t run_ns;     /* wall time of the run */
+    uint64_t cpu_ns;
+    uint64_t memory_peak; /* bytes */
+    uint64_t fuel;        /* 0: not metered */
+    uint64_t stored_bytes; /* new bytes this result put into the store */
+    int64_t made_s;        /* seconds since 1970 */
+    int64_t hit_s;         /* last hit, coarse; may be lost */
+    uint64_t hits;         /* coarse too */
+    char engine[64];       /* "wasmtime 48.0.8", NUL-ended */
+};
+enum memo_provenance { MEMO_OWN = 0, MEMO_RECEIPT = 1 };
+
+/* Concrete computation → entry. Entries that cannot be read, or whose result
+ * block is gone, are STATUS_NOT_FOUND (a hit is right or it is a miss). A hit
+ * is counted, in memory, and written with some later batch. */
+Status memo_get(struct store *store, const Hash *concrete,
+                struct memo_entry *out, struct error *err);
+
+/* Symbolic computation → concrete, or `*upstream` true: the result is
+ * {"error": {"ipvm/error": "upstream"}}. */
+Status memo_get_symbolic(struct store *store, const Hash *symbolic,
+                         Hash *concrete, bool *upstream, struct error *err);
+
+/* First writer wins. A different result under the same key is kept beside it
+ * as an alarm: see memo_alarms(). */
+void store_batch_memo(struct store_batch *batch, const Hash *concrete,
+                      const struct memo_entry *entry);
+/* `through` are the concrete entries it was resolved through (its direct
+ * awaits' concrete CIDs): withdrawing one of them withdraws this too. */
+void store_batch_symbolic(struct store_batch *batch, const Hash *symbolic,
+                          const Hash *concrete, bool upstream,
+                          const Hash *through, size_t through_count);
+/* Removes a concrete entry and all that was resolved through it. */
+void store_batch_withdraw(struct store_batch *batch, const Hash *concrete);
+
+/* Calls `each` for every concrete computation whose result is `result`, until
+ * it returns false. */
+typedef bool MemoEach(void *context, const Hash *concrete);
+Status memo_by_result(struct store *store, const Cid *result, MemoEach *each,
+                      void *context, struct error *err);
+/* The concrete computation whose run first put this block here. */
+Status memo_producer(struct store *store, const Cid *block, Hash *concrete,
+                     struct error *err);
+/* Records it, for the blocks of a result. */
+void store_batch_producer(struct store_batch *batch, const Cid *block,
+                          const Hash *concrete);
+/* Concrete computations with more than one result, until `each` is false. */
+typedef bool MemoAlarm(void *context, const Hash *concrete, const Cid *first,
+                       const Cid *other);
+Status memo_alarms(struct store *store, MemoAlarm *each, void *context,
+                   struct error *err);
+
+/* --- Leases: who is working on what, across processes -------------------- */
+
+/* Takes the lease of `key` for `owner` (a random number of the process) until
+ * `ttl_ms` from now, or renews it. STATUS_BUSY: another holds it, and
+ * `*left_ms` says for how long. Not durable: a crash frees it by expiry. */
+Status lease_take(struct store *store, const Hash *key, uint64_t owner,
+                  uint64_t ttl_ms, uint64_t *left_ms, struct error *err);
+Status lease_drop(struct store *store, const Hash *key, uint64_t owner,
+                  struct error *err);
+
+/* --- Pins ---------------------------------------------------------------- */
+
+void store_batch_pin(struct store_batch *batch, const Cid *cid, Text name);
+void store_batch_unpin(struct store_batch *batch, const Cid *cid);
+typedef bool PinEach(void *context, const Cid *cid, Text name);
+Status pin_each(struct store *store, PinEach *each, void *context,
+                struct error *err);
+
+/* --- Notes: small facts that may be lost and rebuilt --------------------- */
+
+/* One table each; keys at most 400 bytes, values at most 1 MiB. */
+enum note_table {
+    NOTE_FILE,      /* input file (path, inode, size, times) → CID */
+    NOTE_MODULE,    /* module CID → its description */
+    NOTE_WORKFLOW,  /* workflow CID → validated: outputs and their symbolic */
+    NOTE_LAST_RUN,  /* workflow name and label → what ran last, for explain */
+    NOTE_TABLES
+};
+/* The value is copied into `arena`. */
+Status note_get(struct store *store, enum note_table table, Bytes key,
+                struct arena *arena, Bytes *out, struct error *err);
+void store_batch_note(struct store_batch *batch, enum note_table table,
+                      Bytes key, Bytes value);
+
+/* --- Facts --------------------------------------------------------------- */
+
+struct store_stat {
+    uint64_t blocks, block_bytes, memo, symbolic, pins, map_bytes, used_bytes;
+};
+Status store_stat(struct store *store, struct store_stat *out,
+                  struct error *err);
+
+#endif
