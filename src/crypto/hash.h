@@ -15,8 +15,9 @@ enum {
     HASH_IDENTITY = 0x00,
     HASH_SHA2_256 = 0x12,
     HASH_SHA2_512 = 0x13,
-    HASH_SHA3_256 = 0x16,
+    HASH_SHA3_512 = 0x14,
     HASH_SHA3_384 = 0x15,
+    HASH_SHA3_256 = 0x16,
     HASH_BLAKE3 = 0x1e,
     HASH_BLAKE2B_256 = 0xb220,
 };
@@ -36,7 +37,8 @@ static inline bool hash_equal(const Hash *a, const Hash *b)
 /* sha2-256 in one go, the fast path. */
 void hash_sha256(Bytes bytes, Hash *out);
 
-/* True for the codes above but identity. */
+/* True for the codes above but identity; for blake3 only where the engine
+ * archive is linked in. */
 bool hash_is_supported(uint64_t code);
 
 /* Digest of `bytes` under `code`. `out` has room for HASH_DIGEST_MAX bytes,
