@@ -25,8 +25,8 @@ void arena_deinit(struct arena *arena);
 void arena_reset(struct arena *arena);
 
 /* `len` bytes aligned for anything, not zeroed. len 0 gives a valid pointer. */
-[[gnu::alloc_size(2), gnu::returns_nonnull]] void *
-arena_alloc(struct arena *arena, size_t len);
+[[gnu::alloc_size(2), gnu::returns_nonnull]] void *arena_alloc(
+    struct arena *arena, size_t len);
 /* `count` things of `size` bytes, zeroed; stops the program on overflow. */
 [[gnu::returns_nonnull]] void *arena_array(struct arena *arena, size_t count,
                                            size_t size);

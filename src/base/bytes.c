@@ -3,7 +3,8 @@
 
 bool bytes_equal(Bytes a, Bytes b)
 {
-    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+    return a.len == b.len &&
+           (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
 bool text_equal(Text a, Text b)
@@ -19,9 +20,8 @@ bool text_starts_with(Text text, Text prefix)
 
 bool text_ends_with(Text text, Text suffix)
 {
-    return text.len >= suffix.len &&
-           memcmp(text.data + text.len - suffix.len, suffix.data,
-                  suffix.len) == 0;
+    return text.len >= suffix.len && memcmp(text.data + text.len - suffix.len,
+                                            suffix.data, suffix.len) == 0;
 }
 
 int bytes_compare(Bytes a, Bytes b)

@@ -46,10 +46,9 @@ uint64_t map_hash(Bytes bytes)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, draw_hash_key);
-    uint64_t v[4] = {hash_key[0] ^ 0x736f6d6570736575U,
-                     hash_key[1] ^ 0x646f72616e646f6dU,
-                     hash_key[0] ^ 0x6c7967656e657261U,
-                     hash_key[1] ^ 0x7465646279746573U};
+    uint64_t v[4] = {
+        hash_key[0] ^ 0x736f6d6570736575U, hash_key[1] ^ 0x646f72616e646f6dU,
+        hash_key[0] ^ 0x6c7967656e657261U, hash_key[1] ^ 0x7465646279746573U};
     size_t index = 0;
     for (; bytes.len - index >= 8; index += 8) {
         uint64_t word;

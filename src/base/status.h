@@ -11,7 +11,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+// clang-format 14 cannot read an attribute here.
+// clang-format off
 typedef enum [[nodiscard]] status {
+    // clang-format on
     STATUS_OK = 0,
     STATUS_NOT_FOUND,   /* an answer, not a fault: `err` is left alone */
     STATUS_INVALID,     /* the input breaks a rule; change the input */
@@ -83,6 +86,6 @@ const char *status_name(Status status);
     ((condition) ? (void)0 : assert_failed(#condition, __FILE__, __LINE__))
 
 _Noreturn void assert_failed(const char *condition, const char *file,
-                                int line);
+                             int line);
 
 #endif

@@ -25,8 +25,8 @@ enum {
 };
 
 enum {
-    CID_BYTES_MAX = 167,     /* identity of 128 bytes and four varints of 9 */
-    CID_OURS_LEN = 36,       /* 01 | codec | 12 20 | 32 bytes */
+    CID_BYTES_MAX = 167, /* identity of 128 bytes and four varints of 9 */
+    CID_OURS_LEN = 36,   /* 01 | codec | 12 20 | 32 bytes */
     CID_TEXT_MAX = 2 + (CID_BYTES_MAX * 8 + 4) / 5, /* base32 and NUL */
     CID_IDENTITY_MAX = 128,
 };

@@ -36,20 +36,21 @@ struct schedule_task {
 };
 
 struct schedule_options {
-    uint64_t memory_total;  /* bytes that running tasks may add up to; 0: no
+    uint64_t memory_total; /* bytes that running tasks may add up to; 0: no
                                bound. A task larger than it runs alone */
-    uint32_t running_max;   /* tasks handed to runners at once; 0: no bound */
-    bool ask_nothing;       /* no memo: never LOOKUP (but still merge) */
-    uint64_t jitter_seed;   /* back-off jitter; 0: none */
+    uint32_t running_max;  /* tasks handed to runners at once; 0: no bound */
+    bool ask_nothing;      /* no memo: never LOOKUP (but still merge) */
+    uint64_t jitter_seed;  /* back-off jitter; 0: none */
 };
 
 /* Tasks are given through a callback, so nothing is copied that need not be.
  * `outputs` are indices. The graph is acyclic (workflow_finish saw to it). */
-struct schedule *schedule_new(
-    uint32_t count,
-    void (*task)(void *context, uint32_t index, struct schedule_task *out),
-    void *context, const uint32_t *outputs, uint32_t output_count,
-    const struct schedule_options *options);
+struct schedule *schedule_new(uint32_t count,
+                              void (*task)(void *context, uint32_t index,
+                                           struct schedule_task *out),
+                              void *context, const uint32_t *outputs,
+                              uint32_t output_count,
+                              const struct schedule_options *options);
 void schedule_free(struct schedule *schedule);
 
 /* What the caller must do now. Each is given once and answered once. */

@@ -86,13 +86,13 @@ Status store_flush(struct store *store, struct error *err);
 
 /* How a concrete computation came out, and what that cost. */
 struct memo_entry {
-    Cid result;          /* dag-cbor block {"ok": …} or {"error": …} */
-    bool is_ok;          /* which of the two */
-    uint8_t provenance;  /* enum memo_provenance */
-    uint64_t run_ns;     /* wall time of the run */
+    Cid result;         /* dag-cbor block {"ok": …} or {"error": …} */
+    bool is_ok;         /* which of the two */
+    uint8_t provenance; /* enum memo_provenance */
+    uint64_t run_ns;    /* wall time of the run */
     uint64_t cpu_ns;
-    uint64_t memory_peak; /* bytes */
-    uint64_t fuel;        /* 0: not metered */
+    uint64_t memory_peak;  /* bytes */
+    uint64_t fuel;         /* 0: not metered */
     uint64_t stored_bytes; /* new bytes this result put into the store */
     int64_t made_s;        /* seconds since 1970 */
     int64_t hit_s;         /* last hit, coarse; may be lost */
@@ -163,10 +163,10 @@ Status pin_each(struct store *store, PinEach *each, void *context,
 
 /* One table each; keys at most 400 bytes, values at most 1 MiB. */
 enum note_table {
-    NOTE_FILE,      /* input file (path, inode, size, times) → CID */
-    NOTE_MODULE,    /* module CID → its description */
-    NOTE_WORKFLOW,  /* workflow CID → validated: outputs and their symbolic */
-    NOTE_LAST_RUN,  /* workflow name and label → what ran last, for explain */
+    NOTE_FILE,     /* input file (path, inode, size, times) → CID */
+    NOTE_MODULE,   /* module CID → its description */
+    NOTE_WORKFLOW, /* workflow CID → validated: outputs and their symbolic */
+    NOTE_LAST_RUN, /* workflow name and label → what ran last, for explain */
     NOTE_TABLES
 };
 /* The value is copied into `arena`. */

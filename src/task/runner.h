@@ -42,13 +42,13 @@ struct run_request {
     uint64_t ticket; /* the caller's name for it; unique among the open ones */
     RunVerb verb;
     RunEngine engine;
-    bool metered;        /* count fuel, though there may be no fuel limit */
-    Hash isolation;      /* a worker serves one isolation key in its life */
+    bool metered;         /* count fuel, though there may be no fuel limit */
+    Hash isolation;       /* a worker serves one isolation key in its life */
     struct limits limits; /* final: no zero means "host's default" any more,
                              but for fuel, where 0 is "none" */
-    Bytes input; /* CALL: the block of the concrete computation;
+    Bytes input;          /* CALL: the block of the concrete computation;
                     DESCRIBE and COMPILE: the module's bytes */
-    Bytes description; /* CALL and COMPILE: the module's description */
+    Bytes description;    /* CALL and COMPILE: the module's description */
     struct run_artifact artifact; /* CALL */
     uint64_t memory_need;         /* for admission; bytes */
 };

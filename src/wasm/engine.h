@@ -47,8 +47,8 @@ void engine_close(struct engine *engine);
 /* Everything an artifact depends on beside the module: engine, version, flags,
  * meter, CPU features, artifact format. A line of text; part of the module
  * cache's key and of a receipt's `meta`. Costs no engine to ask. */
-Status engine_identity(const struct engine_options *options,
-                       char out[256], struct error *err);
+Status engine_identity(const struct engine_options *options, char out[256],
+                       struct error *err);
 
 /* Validates against the profile and compiles a core module or component.
  * Slow, and memory-hungry for hostile input: call it in a worker.
@@ -103,7 +103,7 @@ struct engine_fault {
 typedef enum {
     ENGINE_GO_ON,
     ENGINE_TRAP, /* the guest broke the import's contract: a trap */
-    ENGINE_STOP  /* end the run at once as ENGINE_STOPPED; unseen by the guest */
+    ENGINE_STOP /* end the run at once as ENGINE_STOPPED; unseen by the guest */
 } EngineVerdict;
 
 enum { ENGINE_PARAMS_MAX = 16 };
