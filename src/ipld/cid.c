@@ -126,6 +126,11 @@ static Text strip_prefix(Text text)
     return text;
 }
 
+static bool is_v0_text(Text text)
+{
+    return text.len == V0_TEXT_LEN && text_starts_with(text, TEXT("Qm"));
+}
+
 static Status v0_from_text(Text text, Cid *out, struct error *err)
 {
     char with_letter[1 + V0_TEXT_LEN] = "z";
@@ -145,6 +150,23 @@ static Status v0_from_text(Text text, Cid *out, struct error *err)
     return cid_from_bytes(bytes_of(bytes, len), out, err);
 }
 
+/* A binary version 1 in any multibase; `out` has room for text.len bytes. */
+static Status v1_from_text(Text text, uint8_t *out, size_t *len,
+                           struct error *err)
+{
+    Status status = multibase_decode(text, out, len, err);
+    if (status != STATUS_OK)
+        return fail_in(err, status, "not a CID");
+    // Version 0 has no multibase form (multiformats/cid, decoding).
+    if (*len > 0 && out[0] == HASH_SHA2_256)
+        return fail(err, STATUS_INVALID,
+                    "not a CID: version 0 is written without a base prefix");
+    status = cid_check_bytes(bytes_of(out, *len), err);
+    if (status != STATUS_OK && err)
+        err->offset = ERROR_NO_OFFSET; // It would be one of the bytes.
+    return status;
+}
+
 Status cid_from_text(Text text, Cid *out, struct error *err)
 {
     uint8_t bytes[TEXT_LEN_MAX];
@@ -154,19 +176,27 @@ Status cid_from_text(Text text, Cid *out, struct error *err)
     if (bare.len > TEXT_LEN_MAX)
         return fail(err, STATUS_LIMIT, "CID is longer than %d characters",
                     TEXT_LEN_MAX);
-    if (bare.len == V0_TEXT_LEN && text_starts_with(bare, TEXT("Qm")))
+    if (is_v0_text(bare))
         return v0_from_text(bare, out, err);
-    Status status = multibase_decode(bare, bytes, &len, err);
-    if (status != STATUS_OK)
-        return fail_in(err, status, "not a CID");
-    // Version 0 has no multibase form (multiformats/cid, decoding).
-    if (len > 0 && bytes[0] == HASH_SHA2_256)
-        return fail(err, STATUS_INVALID,
-                    "not a CID: version 0 is written without a base prefix");
-    status = cid_from_bytes(bytes_of(bytes, len), out, err);
-    if (status != STATUS_OK && err)
-        err->offset = ERROR_NO_OFFSET; // It would be one of the bytes.
-    return status;
+    TRY(v1_from_text(bare, bytes, &len, err));
+    return cid_from_bytes(bytes_of(bytes, len), out, err);
+}
+
+Status cid_bytes_from_text(Text text, struct arena *arena, Bytes *out,
+                           struct error *err)
+{
+    Cid v0;
+    size_t len;
+
+    if (is_v0_text(text)) {
+        TRY(v0_from_text(text, &v0, err));
+        *out = arena_copy_bytes(arena, cid_bytes(&v0));
+        return STATUS_OK;
+    }
+    uint8_t *bytes = arena_alloc(arena, text.len);
+    TRY(v1_from_text(text, bytes, &len, err));
+    *out = bytes_of(bytes, len);
+    return STATUS_OK;
 }
 
 /* Writes `bytes`, a CID, to `out`; returns the length. */

@@ -62,6 +62,11 @@ void cid_parts_of(Bytes bytes, struct cid_parts *out);
  * also behind "/ipfs/" or "ipfs://" when nothing follows. */
 Status cid_from_text(Text text, Cid *out, struct error *err);
 
+/* The same for a link of any length, without the prefixes; the bytes are in
+ * `arena`. */
+Status cid_bytes_from_text(Text text, struct arena *arena, Bytes *out,
+                           struct error *err);
+
 /* v1 as base32-lower, v0 as base58btc, NUL-ended. Returns the length. */
 size_t cid_to_text(const Cid *cid, char out[CID_TEXT_MAX]);
 /* The same for a link of any length. */
