@@ -66,6 +66,13 @@ Status engine_load(struct engine *engine, Bytes artifact, int file,
 void engine_module_free(struct engine_module *module);
 bool engine_module_is_component(const struct engine_module *module);
 
+/* Looks at any bytes and says what module they are: the DAG-CBOR of
+ * docs/formats/module-description.md. A module that is refused has a
+ * description that says so; a failure here is the engine's own. Needs no open
+ * engine; costs validation, so give it hostile bytes in a worker. */
+Status engine_describe(Bytes wasm, struct buffer *description,
+                       struct error *err);
+
 /* --- Running ------------------------------------------------------------ */
 
 typedef enum {

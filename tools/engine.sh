@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds the engine crate once into a cache outside the clone and prints the
+# directory that holds libipvm_engine.a. Quick when it is there.
+#
+#   tools/engine.sh           build if need be, then print
+#   tools/engine.sh --path    print where it is or would be
+#
+# The directory's name is a hash over all that goes in. Two builds at once are
+# one: the second waits for the first. Needs cargo and rustc 1.93 or newer.
+set -euo pipefail
+
+crate=$(cd "$(dirname "${BASH_SOURCE[0]}")/../engine" && pwd)
+cache=${IPVM_ENGINE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ipvm/engine}
+
+no_rust() {
+    echo "tools/engine.sh: no cargo and rustc found: install rustup's" \
+        "(https://rustup.rs) or Debian's: apt install cargo-web rustc-web" >&2
+    exit 1
+}
+
+# One line that changes when the compiler does. Asking rustup's rustc takes
+# 0.1 s, so its answer is kept as long as the files behind it stay the same.
+rust_version() {
+    local rustc files stamp known
+    rustc=$(command -v rustc) || no_rust
+    command -v cargo > /dev/null || no_rust
+    files=("$rustc")
+    [[ -f ${RUSTUP_HOME:-$HOME/.rustup}/settings.toml ]] &&
+        files+=("${RUSTUP_HOME:-$HOME/.rustup}/settings.toml"
+            "${RUSTUP_HOME:-$HOME/.rustup}/toolchains"/*)
+    stamp="${RUSTUP_TOOLCHAIN:-} $(stat -c '%n %Y' "${files[@]}" | tr '\n' ' ')"
+    known=$cache/rustc
+    if [[ -f $known ]] && [[ $(head -n 1 "$known") == "$stamp" ]]; then
+        tail -n 1 "$known"
+        return
+    fi
+    local version
+    version=$(cd "$crate" && rustc --version)
+    mkdir -p "$cache"
+    printf '%s\n%s\n' "$stamp" "$version" > "$known.$$"
+    mv -f "$known.$$" "$known"
+    echo "$version"
+}
+
+key_of() {
+    {
+        rust_version
+        cd "$crate"
+        cat Cargo.toml Cargo.lock src/*.rs
+    } | sha256sum | cut -c 1-16
+}
+
+key=$(key_of)
+directory=$cache/$key
+if [[ ${1:-} == --path ]] || [[ -f $directory/libipvm_engine.a ]]; then
+    echo "$directory"
+    exit 0
+fi
+
+mkdir -p "$cache"
+exec 9> "$cache/lock"
+if ! flock -n 9; then
+    echo "engine: another build is running, waiting for it" >&2
+    flock 9
+fi
+if [[ ! -f $directory/libipvm_engine.a ]]; then
+    echo "engine: building with $(rust_version)" \
+        "(once, about 4 minutes) into $directory" >&2
+    start=$SECONDS
+    (cd "$crate" && CARGO_TARGET_DIR=$cache/target \
+        cargo build --release --locked 9>&-) >&2
+    new=$cache/new.$$
+    rm -rf "$new"
+    mkdir -p "$new"
+    cp "$cache/target/release/libipvm_engine.a" "$new/"
+    strip --strip-debug "$new/libipvm_engine.a" 2> /dev/null || true
+    rm -rf "$directory"
+    mv "$new" "$directory"
+    echo "engine: built in $((SECONDS - start)) s" >&2
+fi
+echo "$directory"
