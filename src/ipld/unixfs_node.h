@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* unixfs_node.h - one block of a UnixFS file or directory, taken apart.
+ *
+ *     data { type (1), data (2), filesize (3), blocksizes (4) …,
+ *            hash type (5), fanout (6), mode (7), mtime (8) }
+ *
+ * stands in the data of a dag-pb node whose links are the children
+ * (specs.ipfs.tech, UnixFS). Thread: any. */
+#ifndef IPVM_IPLD_UNIXFS_NODE_H
+#define IPVM_IPLD_UNIXFS_NODE_H
+
+#include "ipld/dag_pb.h"
+
+typedef enum {
+    UNIXFS_NODE_RAW = 0,
+    UNIXFS_NODE_DIRECTORY = 1,
+    UNIXFS_NODE_FILE = 2,
+    UNIXFS_NODE_METADATA = 3,
+    UNIXFS_NODE_SYMLINK = 4,
+    UNIXFS_NODE_HAMT = 5
+} UnixfsNodeType;
+
+enum {
+    UNIXFS_FANOUT_MAX = 1024,
+    UNIXFS_HASH_MURMUR3 = 0x22,
+};
+
+struct unixfs_node {
+    UnixfsNodeType type;
+    Bytes data;             /* of a file, a symlink's target, a HAMT's bits */
+    uint64_t size;          /* of a file: data and all children */
+    const uint64_t *sizes;  /* of a file: of each child, none of them 0 */
+    uint64_t fanout;        /* of a HAMT: a power of two */
+    struct dag_pb_node dag; /* the children are dag.links */
+};
+
+/* Reads the block of a CID with `codec`: raw is a file of these bytes, dag-pb
+ * a UnixFS node. The node is in `arena` and borrows from `block`.
+ * STATUS_INVALID: malformed, by these rules:
+ *  - dag-pb and the inner protobuf are strict; a singular field comes once;
+ *  - the type is there and is a file, raw, directory, HAMT or symlink;
+ *  - the size of a file is that of its data and its children's together, and
+ *    there is a size, not 0, for each child;
+ *  - raw nodes and symlinks have no children, directories have no data;
+ *  - a HAMT's fanout is a power of two from 8 to 1024, its hash murmur3, and
+ *    as many bits are set as there are children.
+ * Unknown inner fields are skipped. */
+Status unixfs_node_read(uint64_t codec, Bytes block, struct arena *arena,
+                        struct unixfs_node *out, struct error *err);
+
+#endif

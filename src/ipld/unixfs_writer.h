@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* unixfs_writer.h - makes the blocks of a file as its bytes arrive: UnixFS in
+ * the profile unixfs-v1-2025 (raw leaves, balanced tree, CIDv1 sha2-256).
+ *
+ * Memory does not grow with the file but for one list of links per level of
+ * the tree. Thread: one at a time. */
+#ifndef IPVM_IPLD_UNIXFS_WRITER_H
+#define IPVM_IPLD_UNIXFS_WRITER_H
+
+#include "ipld/cid.h"
+
+enum {
+    UNIXFS_CHUNK_SIZE = 1 << 20,
+    UNIXFS_LINKS_MAX = 1024,
+    /* What Kubo did before that profile (--cid-version=1). */
+    UNIXFS_LEGACY_CHUNK_SIZE = 256 << 10,
+    UNIXFS_LEGACY_LINKS_MAX = 174,
+    UNIXFS_CHUNK_SIZE_MAX = 2 << 20, /* the biggest block anybody takes */
+};
+
+struct unixfs_writer_options {
+    size_t chunk_size; /* bytes in a leaf; 0 is UNIXFS_CHUNK_SIZE */
+    size_t links_max;  /* in a node, at least 2; 0 is UNIXFS_LINKS_MAX */
+};
+
+/* Takes each finished block, children before parents. The same block may come
+ * more than once. A status other than OK ends the writing. */
+struct unixfs_block_sink {
+    Status (*put)(void *context, const Cid *cid, Bytes block,
+                  struct error *err);
+    void *context;
+};
+
+struct unixfs_writer;
+
+/* `options` may be NULL. Values out of range stop the program: check what a
+ * person typed against the constants above. */
+struct unixfs_writer *
+unixfs_writer_new(const struct unixfs_writer_options *options,
+                  const struct unixfs_block_sink *sink);
+void unixfs_writer_free(struct unixfs_writer *writer);
+
+/* Adds bytes to the end of the file. Pieces as long as a chunk are hashed
+ * where they are. After a failure every call fails the same way. */
+Status unixfs_writer_add(struct unixfs_writer *writer, Bytes bytes,
+                         struct error *err);
+
+/* Ends the file and names it: `*root` and its `*size` in bytes (may be NULL).
+ * A file that fits in one chunk, the empty one too, is one raw block. Then
+ * only unixfs_writer_free() is left to do. */
+Status unixfs_writer_finish(struct unixfs_writer *writer, Cid *root,
+                            uint64_t *size, struct error *err);
+
+/* All at once, in the profile, for bytes in memory. */
+Status unixfs_write(Bytes bytes, const struct unixfs_block_sink *sink,
+                    Cid *root, struct error *err);
+
+#endif
