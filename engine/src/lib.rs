@@ -6,8 +6,12 @@
 mod backend_wasmi;
 mod backend_wasmtime;
 mod budget;
+mod cbor;
 mod component;
+mod core_module;
 mod describe;
+mod describe_component;
+mod describe_types;
 mod door;
 mod float;
 mod profile;
