@@ -25,6 +25,14 @@
 
 struct schedule;
 
+/* How a task came out. OUT_UPSTREAM is a result, an error like others. */
+typedef enum schedule_out {
+    OUT_OK,
+    OUT_ERROR,
+    OUT_UPSTREAM,
+    OUT_END
+} ScheduleOut;
+
 /* One task as the scheduler sees it. */
 struct schedule_task {
     const struct await *awaits; /* borrowed while the schedule lives */
@@ -41,6 +49,12 @@ struct schedule_options {
     uint32_t running_max;  /* tasks handed to runners at once; 0: no bound */
     bool ask_nothing;      /* no memo: never LOOKUP (but still merge) */
     uint64_t jitter_seed;  /* back-off jitter; 0: none */
+    bool all_pure;         /* the caller knows that no task is an effect: no
+                             task is looked at before it is needed */
+    /* How an await outside the workflow (TASK_OUTSIDE) came out; OUT_END: its
+     * result is not to be had. NULL: all match; answer DO_RESOLVE with a hit
+     * of OUT_UPSTREAM where one does not. Gets schedule_new()'s context. */
+    ScheduleOut (*outside)(void *context, const struct await *await);
 };
 
 /* Tasks are given through a callback, so nothing is copied that need not be.
@@ -62,7 +76,7 @@ typedef enum {
     DO_AUTHORISE, /* ask the authority → schedule_authorised() */
     DO_RUN,       /* hand it to a runner with `limits` → schedule_ran() */
     DO_STOP,      /* cancel its run with `end`; the answer to its DO_RUN is
-                     still awaited */
+                     still awaited (END_CANCELLED, or what it came to) */
     DO_FINISHED,  /* only news: the task is over; see schedule_state() */
     DO_DONE       /* everything wanted is over; only this from now on */
 } ScheduleVerb;
@@ -70,18 +84,20 @@ typedef enum {
 struct schedule_action {
     ScheduleVerb verb;
     uint32_t task;
-    struct limits limits; /* DO_RUN: largest of those who wait */
+    struct limits limits; /* DO_RUN: each the largest of those who wait */
     End end;              /* DO_STOP: END_CANCELLED or END_LIMIT_TIME */
     uint64_t until_ms;    /* DO_NOTHING */
     uint32_t attempt;     /* DO_RUN: 0, 1, … */
 };
 
-/* The next action. `now_ms` never goes back. */
+/* The next action. `now_ms` never goes back.
+ *
+ * The task of a DO_RUN names the run until it is answered, even if the task
+ * itself is over or no longer needed meanwhile: others may wait for the run.
+ * Time limits are kept twice: by the runner for the run, and here for each
+ * task that waits for it, from when it began to wait. */
 void schedule_next(struct schedule *schedule, uint64_t now_ms,
                    struct schedule_action *out);
-
-/* How a task came out. */
-typedef enum { OUT_OK, OUT_ERROR, OUT_UPSTREAM, OUT_END } ScheduleOut;
 
 /* Answer to DO_LOOKUP: `hit` with how it came out (never OUT_END). */
 void schedule_looked_up(struct schedule *schedule, uint32_t task, bool hit,
@@ -103,7 +119,8 @@ void schedule_ran(struct schedule *schedule, uint32_t task, ScheduleOut out,
 void schedule_busy(struct schedule *schedule, uint32_t task,
                    uint64_t again_ms);
 
-/* Stop everything: running tasks get DO_STOP, the rest ends as cancelled. */
+/* Stop everything: running tasks get DO_STOP, the rest ends as cancelled.
+ * Answers to what was asked already are still awaited. */
 void schedule_cancel(struct schedule *schedule);
 
 typedef enum {
@@ -119,9 +136,12 @@ typedef enum {
     BY_SYMBOLIC, /* memo hit by symbolic CID */
     BY_CONCRETE, /* memo hit by concrete CID: early cut-off */
     BY_RUNNING,
-    BY_MERGING, /* an equal computation ran for it */
-    BY_UPSTREAM,
-    BY_BLOCKING /* what it awaits ended without a result: `cause` */
+    BY_MERGING,  /* an equal computation ran for it: `cause` */
+    BY_UPSTREAM, /* a branch mismatched: `cause` is where that began */
+    BY_BLOCKING, /* what it awaits ended without a result: `cause` is where
+                    that began, or TASK_OUTSIDE */
+    BY_BARRIER   /* a command that was not released, because `cause` failed:
+                    END_CANCELLED */
 } TaskBy;
 
 struct schedule_task_state {
@@ -129,19 +149,25 @@ struct schedule_task_state {
     ScheduleOut out; /* TASK_DONE */
     End end;
     TaskBy by;
-    uint32_t cause; /* BY_BLOCKING, BY_MERGING: which task */
-    uint32_t attempts;
-    bool wanted;
+    uint32_t cause;    /* as `by` says */
+    uint32_t attempts; /* tries that ended as unavailable or host */
+    bool wanted;       /* an output or an effect */
 };
 void schedule_state(const struct schedule *schedule, uint32_t task,
                     struct schedule_task_state *out);
 
-/* Counts for progress, kept up to date. */
+/* Counts for progress, kept up to date. `wanted`: needed so far, whether
+ * over or not; `waiting`, `ready`, `running`, `done` add up to it. */
 struct schedule_counts {
     uint32_t total, wanted, waiting, ready, running, done, hits, failed;
 };
 void schedule_counts(const struct schedule *schedule,
                      struct schedule_counts *out);
+
+/* True if the task is an effect or awaits one, at any depth: then it has no
+ * place in the symbolic part of the memo (FORMATS section 2). */
+bool schedule_depends_on_effect(const struct schedule *schedule,
+                                uint32_t task);
 
 /* After DO_DONE: every wanted task has `ok`. */
 bool schedule_succeeded(const struct schedule *schedule);
