@@ -148,6 +148,10 @@ Status memo_alarms(struct store *store, MemoAlarm *each, void *context,
  * `*left_ms` says for how long. Not durable: a crash frees it by expiry. */
 Status lease_take(struct store *store, const Hash *key, uint64_t owner,
                   uint64_t ttl_ms, uint64_t *left_ms, struct error *err);
+/* Looks only: STATUS_BUSY if another than `owner` holds it, with `*left_ms`;
+ * else STATUS_OK. One read, cheap enough for every run. */
+Status lease_peek(struct store *store, const Hash *key, uint64_t owner,
+                  uint64_t *left_ms, struct error *err);
 Status lease_drop(struct store *store, const Hash *key, uint64_t owner,
                   struct error *err);
 

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* batch.h - what a batch holds: operations in the order they were added, in
+ * one arena. Inside src/store only. Thread: one at a time; once submitted,
+ * nobody changes it but the queue. */
+#ifndef IPVM_STORE_BATCH_H
+#define IPVM_STORE_BATCH_H
+
+#include "store/store.h"
+#include "store/tables.h"
+
+enum operation_kind {
+    OPERATION_BLOCK,    /* key multihash */
+    OPERATION_MEMO,     /* key concrete; value the entry's bytes */
+    OPERATION_SYMBOLIC, /* key symbolic; value as in the table; through */
+    OPERATION_WITHDRAW, /* key concrete */
+    OPERATION_KEEP,     /* key, value; the first writer wins */
+    OPERATION_PUT,      /* key, value; the last writer wins */
+    OPERATION_REMOVE,   /* key */
+};
+
+struct operation {
+    enum operation_kind kind;
+    enum table table;
+    struct operation *next;        /* in the batch */
+    struct operation *next_bucket; /* in the queue's overlay, newest first */
+    uint64_t hash;                 /* of table and key, for the overlay */
+    Bytes key;
+    Bytes value;
+    struct block *block; /* OPERATION_BLOCK: owned reference, holds value */
+    const Hash *through;
+    size_t through_count;
+};
+
+struct store_batch {
+    struct store *store;
+    struct arena arena;
+    struct operation *first, *last;
+    size_t bytes;        /* about what it takes in memory and on disk */
+    size_t withdrawals;
+    Status status;       /* sticky: a bound was passed while filling it */
+    struct error error;
+    /* The queue's. */
+    struct store_batch *next;
+    StoreDone *done; /* may be NULL */
+    void *context;
+    bool is_waited_for; /* in store_commit(), and not ours to free */
+    bool finished;
+};
+
+enum { SYMBOLIC_BYTES = 1 + SHA256_LEN };
+
+/* The multihash inside a CID: the key of its bytes, whatever the codec. */
+Bytes cid_multihash(const Cid *cid);
+
+/* Empties it and keeps the memory. */
+void batch_clear(struct store_batch *batch);
+
+#endif

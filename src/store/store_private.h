@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store_private.h - what the files of a store share. Inside src/store only.
+ * Thread: any; the parts lock for themselves. */
+#ifndef IPVM_STORE_STORE_PRIVATE_H
+#define IPVM_STORE_STORE_PRIVATE_H
+
+#include <pthread.h>
+
+#include "base/arena.h"
+#include "store/hits.h"
+#include "store/queue.h"
+#include "store/store.h"
+#include "store/tables.h"
+#include "store/verified.h"
+
+struct store {
+    char *directory; /* "" for memory */
+    bool read_only;
+    struct tables *tables;
+    struct verified *verified;
+    struct hits *hits;
+    struct queue *queue;
+    pthread_mutex_t lease_lock; /* guards the two below */
+    struct tables *leases;      /* NULL until the first lease */
+    uint64_t lease_count;       /* taken by this process */
+};
+
+/* True if the block is durable with exactly these bytes: no need to write it.
+ */
+bool store_holds_exactly(struct store *store, const Cid *cid, Bytes bytes);
+
+/* Is the block there and does it hash to `cid`? STATUS_NOT_FOUND,
+ * STATUS_CORRUPT, STATUS_UNSUPPORTED as store_get(), without the copy. */
+Status store_check(struct store *store, const Cid *cid, struct error *err);
+
+/* Ends what store_private holds about leases. */
+void leases_close(struct store *store);
+
+static inline enum table note_table_of(enum note_table table)
+{
+    ASSERT(table < NOTE_TABLES);
+    return (enum table)(TABLE_NOTE_FILE + (int)table);
+}
+
+static inline Bytes hash_view(const Hash *hash)
+{
+    return bytes_of(hash->bytes, sizeof hash->bytes);
+}
+
+#endif

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tables_lmdb_open.c - from a path to an LMDB environment we may trust: a
+ * local file system, a sound file, our own format version. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "store/tables_lmdb.h"
+
+enum {
+    READERS_MAX = 1022, /* threads of all processes that read at once */
+    FORMAT_VERSION = 1, /* of the tables; docs/formats/store.md */
+};
+
+static const uint64_t map_bytes_default = (uint64_t)1 << 30;
+static const uint64_t map_bytes_leases = (uint64_t)64 << 20;
+static const uint64_t map_bytes_min = (uint64_t)1 << 20;
+
+/* Names are for ever: they are in the files. */
+static const char *const database_names[TABLE_COUNT] = {
+    [TABLE_META] = "meta",
+    [TABLE_BLOCKS] = "blocks",
+    [TABLE_MEMO] = "memo",
+    [TABLE_SYMBOLIC] = "symbolic",
+    [TABLE_THROUGH] = "through",
+    [TABLE_BY_RESULT] = "by_result",
+    [TABLE_PRODUCER] = "producer",
+    [TABLE_ALARMS] = "alarms",
+    [TABLE_PINS] = "pins",
+    [TABLE_NOTE_FILE] = "note_file",
+    [TABLE_NOTE_MODULE] = "note_module",
+    [TABLE_NOTE_WORKFLOW] = "note_workflow",
+    [TABLE_NOTE_LAST_RUN] = "note_last_run",
+    [TABLE_LEASES] = "leases",
+};
+
+Status lmdb_fail(const struct lmdb_tables *lmdb, int result, const char *what,
+                 struct error *err)
+{
+    const char *path = lmdb->path;
+    switch (result) {
+    case MDB_MAP_FULL:
+        return fail(err, STATUS_LIMIT, "%s store %s: its map is full", what,
+                    path);
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return fail(err, STATUS_FULL, "%s store %s: no space left", what,
+                    path);
+    case EACCES:
+    case EPERM:
+        return fail(err, STATUS_DENIED, "%s store %s: permission denied", what,
+                    path);
+    case EROFS:
+        return fail(err, STATUS_DENIED,
+                    "%s store %s: its file system is read-only, open the "
+                    "store read-only",
+                    what, path);
+    case MDB_INVALID:
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+        return fail(err, STATUS_CORRUPT,
+                    "%s store %s: data.mdb is damaged or not a store; restore "
+                    "it or begin another store",
+                    what, path);
+    case MDB_VERSION_MISMATCH:
+        return fail(err, STATUS_UNSUPPORTED,
+                    "%s store %s: made by another version of LMDB", what,
+                    path);
+    case MDB_PANIC:
+        return fail(err, STATUS_IO,
+                    "%s store %s: an earlier write failed, open it again",
+                    what, path);
+    case MDB_TXN_FULL:
+        return fail(err, STATUS_IO,
+                    "%s store %s: too much for one transaction, commit in "
+                    "smaller batches",
+                    what, path);
+    case MDB_READERS_FULL:
+        return fail(err, STATUS_BUSY, "%s store %s: more than %d readers",
+                    what, path, READERS_MAX);
+    default:
+        return fail(err, STATUS_IO, "%s store %s: %s", what, path,
+                    mdb_strerror(result));
+    }
+}
+
+/* Makes `path` and what is missing above it. */
+static Status make_directories(const char *path, struct error *err)
+{
+    char *copy = heap_alloc(strlen(path) + 1);
+    memcpy(copy, path, strlen(path) + 1);
+    Status status = STATUS_OK;
+    for (char *at = copy + 1; status == STATUS_OK; at++) {
+        if (*at != '/' && *at != '\0')
+            continue;
+        const char end = *at;
+        *at = '\0';
+        if (mkdir(copy, 0700) != 0 && errno != EEXIST && errno != EISDIR) {
+            struct stat stat_now;
+            // A parent we may not write to is no trouble if it exists.
+            const int saved = errno;
+            if (stat(copy, &stat_now) != 0)
+                status = fail_errno(err, saved,
+                                    "cannot make the store directory %s",
+                                    copy);
+        }
+        *at = end;
+        if (end == '\0')
+            break;
+    }
+    free(copy);
+    return status;
+}
+
+static Status check_directory(const char *path, bool read_only,
+                              struct error *err)
+{
+    struct stat found;
+    if (path[0] == '\0')
+        return fail(err, STATUS_INVALID, "the store has no directory name");
+    if (stat(path, &found) != 0) {
+        if (errno != ENOENT)
+            return fail_errno(err, errno, "cannot open the store %s", path);
+        if (read_only)
+            return fail(err, STATUS_NOT_FOUND,
+                        "there is no store at %s to open read-only", path);
+        TRY(make_directories(path, err));
+        if (stat(path, &found) != 0)
+            return fail_errno(err, errno, "cannot open the store %s", path);
+    }
+    if (!S_ISDIR(found.st_mode))
+        return fail(err, STATUS_INVALID,
+                    "the store %s is not a directory, name another", path);
+    return STATUS_OK;
+}
+
+/* Memory maps and locks of LMDB do not work across machines. */
+static Status check_file_system(const char *path, struct error *err)
+{
+    static const struct {
+        uint32_t magic;
+        const char *name;
+    } networks[] = {
+        {0x6969, "NFS"},     {0xff534d42, "CIFS"}, {0xfe534d42, "SMB"},
+        {0x517b, "SMB"},     {0x5346414f, "AFS"},  {0x00c36400, "Ceph"},
+        {0x01021997, "9P"},  {0x47504653, "GPFS"},
+        {0x0bd00bd0, "Lustre"},
+    };
+    struct statfs found;
+    if (statfs(path, &found) != 0)
+        return fail_errno(err, errno, "cannot open the store %s", path);
+    for (size_t index = 0; index < sizeof networks / sizeof *networks; index++)
+        if ((uint32_t)found.f_type == networks[index].magic)
+            return fail(err, STATUS_UNSUPPORTED,
+                        "the store %s is on a network file system (%s), which "
+                        "would damage it: choose a local directory",
+                        path, networks[index].name);
+    return STATUS_OK;
+}
+
+/* LMDB takes an empty file for a new one, and so do we: it is what a process
+ * killed while making a store leaves behind. */
+static Status check_file(const struct lmdb_tables *lmdb, const char *file,
+                         struct error *err)
+{
+    struct stat found;
+    if (stat(file, &found) != 0) {
+        if (errno == ENOENT && lmdb->read_only)
+            return fail(err, STATUS_NOT_FOUND,
+                        "there is no store at %s to open read-only",
+                        lmdb->path);
+        if (errno == ENOENT)
+            return STATUS_OK;
+        return fail_errno(err, errno, "cannot open the store %s", lmdb->path);
+    }
+    if (!S_ISREG(found.st_mode))
+        return lmdb_fail(lmdb, MDB_INVALID, "cannot open", err);
+    if (found.st_size == 0 && !lmdb->read_only)
+        return STATUS_OK;
+    if (found.st_size < 2 * sysconf(_SC_PAGESIZE))
+        return lmdb_fail(lmdb, MDB_INVALID, "cannot open", err);
+    return STATUS_OK;
+}
+
+static Status open_environment(struct lmdb_tables *lmdb,
+                               const struct tables_options *options,
+                               struct error *err)
+{
+    uint64_t map_bytes = options->map_bytes;
+    if (map_bytes == 0)
+        map_bytes = options->leases ? map_bytes_leases : map_bytes_default;
+    if (map_bytes < map_bytes_min)
+        map_bytes = map_bytes_min;
+    unsigned flags = MDB_NOTLS | MDB_NORDAHEAD;
+    if (options->leases)
+        flags |= MDB_NOSUBDIR | MDB_NOSYNC;
+    if (options->no_sync)
+        flags |= MDB_NOSYNC;
+    if (options->read_only)
+        flags |= MDB_RDONLY;
+    int result = mdb_env_create(&lmdb->env);
+    if (result == 0)
+        result = mdb_env_set_maxdbs(lmdb->env, TABLE_COUNT);
+    if (result == 0)
+        result = mdb_env_set_maxreaders(lmdb->env, READERS_MAX);
+    if (result == 0)
+        result = mdb_env_set_mapsize(lmdb->env, map_bytes);
+    if (result == 0)
+        result = mdb_env_open(lmdb->env, lmdb->path, flags, 0600);
+    if (result != 0)
+        return lmdb_fail(lmdb, result, "cannot open", err);
+    // LMDB leaves this one to the programs we start.
+    int dead, descriptor;
+    if (mdb_env_get_fd(lmdb->env, &descriptor) == 0)
+        fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+    IGNORE(mdb_reader_check(lmdb->env, &dead) == 0 ? STATUS_OK : STATUS_IO);
+    return STATUS_OK;
+}
+
+/* Opens the databases in one transaction; MDB_NOTFOUND if one is missing and
+ * `flags` does not say to make it. */
+static int open_databases(struct lmdb_tables *lmdb, bool leases, bool make)
+{
+    MDB_txn *txn;
+    int result =
+        mdb_txn_begin(lmdb->env, NULL, make ? 0 : MDB_RDONLY, &txn);
+    if (result != 0)
+        return result;
+    for (size_t table = 0; table < TABLE_COUNT && result == 0; table++)
+        if ((table == TABLE_LEASES) == leases)
+            result = mdb_dbi_open(txn, database_names[table],
+                                  make ? MDB_CREATE : 0,
+                                  &lmdb->databases[table]);
+    if (result == 0 && make && !leases) {
+        MDB_val key = {6, (void *)(uintptr_t) "format"};
+        uint8_t version[4] = {FORMAT_VERSION};
+        MDB_val value = {sizeof version, version};
+        result = mdb_put(txn, lmdb->databases[TABLE_META], &key, &value,
+                         MDB_NOOVERWRITE);
+        if (result == MDB_KEYEXIST)
+            result = 0;
+    }
+    if (result == 0)
+        return mdb_txn_commit(txn);
+    mdb_txn_abort(txn);
+    return result;
+}
+
+/* Before anything is made or opened: is there a format we do not know? */
+static Status check_format(struct lmdb_tables *lmdb, struct error *err)
+{
+    MDB_txn *txn;
+    int result = mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &txn);
+    if (result != 0)
+        return lmdb_fail(lmdb, result, "cannot open", err);
+    MDB_dbi meta;
+    MDB_val key = {6, (void *)(uintptr_t) "format"}, value = {0, NULL};
+    result = mdb_dbi_open(txn, database_names[TABLE_META], 0, &meta);
+    if (result == 0)
+        result = mdb_get(txn, meta, &key, &value);
+    uint32_t version = 0;
+    if (result == 0 && value.mv_size == sizeof version) {
+        const uint8_t *byte = value.mv_data;
+        version = byte[0] | (uint32_t)byte[1] << 8 | (uint32_t)byte[2] << 16 |
+                  (uint32_t)byte[3] << 24;
+    }
+    mdb_txn_abort(txn);
+    if (result == MDB_NOTFOUND)
+        return STATUS_OK; // A new one.
+    if (result != 0)
+        return lmdb_fail(lmdb, result, "cannot open", err);
+    if (version > FORMAT_VERSION)
+        return fail(err, STATUS_UNSUPPORTED,
+                    "store %s has format %u, made by a newer ipvm; this one "
+                    "knows format %d: update ipvm or name another store",
+                    lmdb->path, (unsigned)version, FORMAT_VERSION);
+    if (version != FORMAT_VERSION)
+        return lmdb_fail(lmdb, MDB_CORRUPTED, "cannot open", err);
+    return STATUS_OK;
+}
+
+static Status open_tables(struct lmdb_tables *lmdb,
+                          const struct tables_options *options,
+                          struct error *err)
+{
+    TRY(open_environment(lmdb, options, err));
+    TRY(lmdb_check_length(lmdb, err));
+    if (!options->leases)
+        TRY(check_format(lmdb, err));
+    int result = open_databases(lmdb, options->leases, false);
+    if (result == MDB_NOTFOUND && !options->read_only)
+        result = open_databases(lmdb, options->leases, true);
+    if (result != 0)
+        return lmdb_fail(lmdb, result == MDB_NOTFOUND ? MDB_INVALID : result,
+                         "cannot open", err);
+    return STATUS_OK;
+}
+
+static Status check_place(const struct lmdb_tables *lmdb,
+                          const struct tables_options *options,
+                          struct error *err)
+{
+    if (options->leases)
+        return STATUS_OK; // Beside tables that were checked.
+    TRY(check_directory(lmdb->path, options->read_only, err));
+    TRY(check_file_system(lmdb->path, err));
+    size_t len = strlen(lmdb->path) + sizeof "/data.mdb";
+    char *file = heap_alloc(len);
+    snprintf(file, len, "%s/data.mdb", lmdb->path);
+    Status status = check_file(lmdb, file, err);
+    free(file);
+    return status;
+}
+
+Status tables_open_lmdb(const char *path, const struct tables_options *options,
+                        struct tables **out, struct error *err)
+{
+    struct lmdb_tables *lmdb = aligned_alloc(CACHE_LINE, sizeof *lmdb);
+    ASSERT(lmdb);
+    memset(lmdb, 0, sizeof *lmdb);
+    lmdb->tables.methods = &lmdb_methods;
+    lmdb->read_only = options->read_only;
+    lmdb->path = heap_alloc(strlen(path) + 1);
+    memcpy(lmdb->path, path, strlen(path) + 1);
+    pthread_mutex_init(&lmdb->writing, NULL);
+    for (size_t slot = 0; slot < READ_SLOTS; slot++)
+        pthread_mutex_init(&lmdb->slots[slot].lock, NULL);
+    Status status = check_place(lmdb, options, err);
+    if (status == STATUS_OK)
+        status = open_tables(lmdb, options, err);
+    if (status != STATUS_OK) {
+        tables_close(&lmdb->tables);
+        return status;
+    }
+    *out = &lmdb->tables;
+    return STATUS_OK;
+}
