@@ -8,9 +8,12 @@
 # Sources are found by wildcard: a new src/<module>/<noun>.c or
 # tests/unit/<module>/test_<noun>.c needs no change here.
 
-VERSION := 0.1.0
 MODE ?= release
 B ?= build/$(MODE)
+# Where the builds of all modes lie: targets such as check make several.
+BUILD := $(if $(filter command,$(origin B)),$(B),build)
+JOBS ?= $(shell nproc)
+VERSION := $(shell sed -n 's/^.define IPVM_VERSION "\(.*\)"/\1/p' include/ipvm.h)
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
@@ -23,7 +26,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .SUFFIXES:
-MAKEFLAGS += --no-builtin-rules
+MAKEFLAGS += --no-builtin-rules $(if $(filter 0,$(MAKELEVEL)),-j$(JOBS))
 .DEFAULT_GOAL := all
 
 # --- How to compile ---------------------------------------------------------
@@ -47,7 +50,7 @@ MODE_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
 LINK_release := -Wl,-z,relro,-z,now
 MODE_FLAGS := $(or $(MODE_$(MODE)),$(error MODE is release, debug, tsan or fuzz))
 
-CPPFLAGS += -D_GNU_SOURCE -DIPVM_VERSION='"$(VERSION)"' -Isrc -Iinclude
+CPPFLAGS += -D_GNU_SOURCE -Isrc -Iinclude
 CFLAGS += -std=c2x $(MODE_FLAGS) $(WARNINGS) -fPIC -fvisibility=hidden -pthread
 LDFLAGS += $(MODE_FLAGS) -pthread $(LINK_$(MODE))
 LIBS := -llmdb -lcrypto -lsodium -lfyaml -lseccomp -lm -ldl
@@ -58,9 +61,10 @@ COMPILE = $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 # A Rust static library, built once into a cache outside the clone. Only what
 # links the module wasm waits for it.
 
-ENGINE := $(shell test -x tools/engine.sh && tools/engine.sh --path)
-ENGINE_ARCHIVE := $(if $(ENGINE),$(ENGINE)/libipvm_engine.a)
-ENGINE_LINK := $(if $(ENGINE),-Wl,-u,ipvm_blake3 $(ENGINE_ARCHIVE))
+ENGINE := $(shell tools/engine.sh --path 2>/dev/null)
+ENGINE_ARCHIVE := $(or $(ENGINE),$(B)/no-engine)/libipvm_engine.a
+# The crate is C to its users, but one weak name must be asked for.
+ENGINE_LINK := -Wl,-u,ipvm_blake3 $(ENGINE_ARCHIVE)
 
 # --- What there is ----------------------------------------------------------
 # Each module becomes one archive. A program links the modules it includes and
@@ -77,7 +81,7 @@ LIBRARIES := $(if $(filter lib,$(MODULES)),$(B)/libipvm.a $(B)/libipvm.so)
 
 # Beside test_*.c, a test directory may hold program_*.c (programs that tests
 # start) and other .c files, which are linked into each of its tests.
-TEST_DIRS := $(wildcard tests/unit/*) tests/property tests/sim
+TEST_DIRS := $(wildcard tests/unit/*) tests/property tests/sim tests/conformance
 TEST_SOURCES := $(wildcard $(TEST_DIRS:%=%/test_*.c))
 TEST_PROGRAM_SOURCES := $(wildcard $(TEST_DIRS:%=%/program_*.c))
 HELPER_SOURCES := $(filter-out $(TEST_SOURCES) $(TEST_PROGRAM_SOURCES),\
@@ -91,15 +95,19 @@ FUZZERS := $(FUZZ_SOURCES:%.c=$(B)/%)
 REPLAYS := $(FUZZ_SOURCES:tests/fuzz/fuzz_%.c=$(B)/tests/fuzz/replay_%)
 BENCHES := $(BENCH_SOURCES:%.c=$(B)/%)
 
+# --- Building ---------------------------------------------------------------
+
 .PHONY: all debug tests fuzzers replays benches engine guests
-all: $(PROGRAMS) $(LIBRARIES) ## build the programs and the library (release)
+all: $(PROGRAMS) $(LIBRARIES) ## build programs and library into build/release
 	@:
-debug: ## build with address and undefined-behaviour sanitizers
-	+@$(MAKE) MODE=debug all
-tests: $(TESTS) $(TEST_PROGRAMS)
+debug: ## the same with address and undefined-behaviour sanitizers
+	+@$(MAKE) MODE=debug B=$(BUILD)/debug all
+guests: ## build the guests and examples to WebAssembly
+engine: $(ENGINE_ARCHIVE) ## build the WebAssembly engines, once, into ~/.cache
+tests: $(TESTS) $(TEST_PROGRAMS) $(filter %-worker,$(PROGRAMS))
 fuzzers: $(FUZZERS)
 replays: $(REPLAYS)
-benches: $(BENCHES)
+benches: $(BENCHES) $(PROGRAMS)
 
 # --- Rules ------------------------------------------------------------------
 
@@ -116,16 +124,26 @@ define link
 endef
 
 $(B)/src/%.o: CPPFLAGS += -include src/base/banned.h
-$(B)/src/wasm/engine_%.o: CPPFLAGS += $(if $(ENGINE),-isystem $(ENGINE)/include)
-$(B)/src/wasm/engine_wasmtime.o: | $(ENGINE_ARCHIVE)
+$(B)/src/run/%.o: CPPFLAGS += -DIPVM_LIBEXECDIR='"$(LIBEXECDIR)"'
+$(patsubst %.c,$(B)/%.o,$(wildcard src/run/*.c)): $(B)/libexecdir
 $(B)/tests/%.o: CPPFLAGS += -Itests
 
-$(B)/%.o: %.c Makefile
+$(B)/%.o: %.c $(B)/flags
 	$(compile)
 
-$(ENGINE_ARCHIVE): engine/Cargo.lock
-	tools/engine.sh
-engine: $(ENGINE_ARCHIVE)
+# Files that change when what they say does: the flags, and the directory that
+# is compiled in.
+STAMP_flags = $(CC) $(MODE_FLAGS) $(WARNINGS)
+STAMP_libexecdir = $(LIBEXECDIR)
+$(B)/flags $(B)/libexecdir: always
+	@mkdir -p $(@D)
+	@echo '$(STAMP_$(@F))' | cmp -s - $@ || echo '$(STAMP_$(@F))' > $@
+.PHONY: always
+
+# The directory's name is a hash of all that goes in: if it is there, it is
+# up to date.
+$(ENGINE_ARCHIVE):
+	+@tools/engine.sh > /dev/null
 
 # $(1): a module.
 define module_rule
@@ -170,13 +188,134 @@ $(foreach fuzz,$(FUZZ_SOURCES),$(eval $(call program_rule,\
 $(foreach bench,$(BENCH_SOURCES),$(eval $(call program_rule,$(bench:%.c=$(B)/%),\
   $(patsubst %.c,$(B)/%.o,$(bench) $(wildcard bench/bench.c)),$(USES_$(bench)))))
 
-# make test-ipld: the unit tests of one module, under the sanitizers.
+# The library: every module but the service, one object with only the public
+# names left. Who links it statically adds the engine's archive.
+LIBRARY_ARCHIVES := $(call archives,$(filter-out node http web,$(MODULES)))
+$(B)/libipvm.a: $(LIBRARY_ARCHIVES)
+	@echo '  LIB   $@'
+	@$(CC) -nostdlib -r -o $(B)/libipvm.o -Wl,--whole-archive $^
+	@objcopy --wildcard --keep-global-symbol='ipvm_*' $(B)/libipvm.o
+	@rm -f $@; ar rcs $@ $(B)/libipvm.o
+
+$(B)/libipvm.so: $(LIBRARY_ARCHIVES) $(ENGINE_ARCHIVE) tools/ipvm.map
+	@echo '  LIB   $@'
+	@$(CC) $(LDFLAGS) -shared -Wl,-soname,libipvm.so.0 -o $@ \
+	  -Wl,--version-script=tools/ipvm.map -Wl,--exclude-libs,libipvm_engine.a \
+	  -Wl,--gc-sections -Wl,--whole-archive $(LIBRARY_ARCHIVES) \
+	  -Wl,--no-whole-archive $(ENGINE_LINK) $(LIBS)
+
+$(B)/ipvm.pc: Makefile
+	@mkdir -p $(@D)
+	@printf '%s\n' 'Name: ipvm' 'Version: $(VERSION)' \
+	  'Description: content-addressed WebAssembly workflows' \
+	  'Cflags: -I$(INCLUDEDIR)' 'Libs: -L$(LIBDIR) -lipvm' \
+	  'Libs.private: -lipvm_engine $(LIBS) -lpthread -lgcc_s' > $@
+
+# --- Running it -------------------------------------------------------------
+
+.PHONY: demo install uninstall clean help
+demo: ## install what is missing, build, run the photo example twice
+	@tools/setup.sh run
+	+@$(MAKE) --no-print-directory engine
+	+@$(MAKE) --no-print-directory MODE=release B=$(BUILD)/release all guests
+	@tools/demo.sh $(BUILD)/release/ipvm $(BUILD)/demo
+
+install: all $(B)/ipvm.pc ## install below PREFIX (/usr/local), DESTDIR in front
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(LIBEXECDIR) $(INCLUDEDIR))
+	install -s $(B)/ipvm $(DESTDIR)$(BINDIR)/
+	install -s $(B)/ipvm-worker $(DESTDIR)$(LIBEXECDIR)/
+	install -m 644 include/ipvm.h $(DESTDIR)$(INCLUDEDIR)/
+	install -m 644 $(B)/libipvm.a $(DESTDIR)$(LIBDIR)/
+	install -m 644 $(ENGINE_ARCHIVE) $(DESTDIR)$(LIBDIR)/
+	install -s -m 755 $(B)/libipvm.so $(DESTDIR)$(LIBDIR)/libipvm.so.$(VERSION)
+	ln -sf libipvm.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libipvm.so.0
+	ln -sf libipvm.so.0 $(DESTDIR)$(LIBDIR)/libipvm.so
+	install -m 644 $(B)/ipvm.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
+	for page in $(wildcard man/*.[1-9]); do \
+	  install -D -m 644 $$page "$(DESTDIR)$(DATADIR)/man/man$${page##*.}/$${page##*/}"; done
+	install -d $(foreach file,$(COMPLETIONS),$(DESTDIR)$(DATADIR)/$(dir $(file)))
+	$(B)/ipvm completion bash > $(DESTDIR)$(DATADIR)/$(word 1,$(COMPLETIONS))
+	$(B)/ipvm completion zsh > $(DESTDIR)$(DATADIR)/$(word 2,$(COMPLETIONS))
+	$(B)/ipvm completion fish > $(DESTDIR)$(DATADIR)/$(word 3,$(COMPLETIONS))
+
+COMPLETIONS := bash-completion/completions/ipvm zsh/site-functions/_ipvm \
+  fish/vendor_completions.d/ipvm.fish
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(BINDIR)/ipvm $(DESTDIR)$(INCLUDEDIR)/ipvm.h \
+	  $(DESTDIR)$(LIBDIR)/libipvm* $(DESTDIR)$(LIBDIR)/pkgconfig/ipvm.pc \
+	  $(addprefix $(DESTDIR)$(DATADIR)/,$(COMPLETIONS)) \
+	  $(foreach page,$(wildcard man/*.[1-9]),$(DESTDIR)$(DATADIR)/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
+	rm -rf $(DESTDIR)$(LIBEXECDIR)
+
+clean: ## remove build/
+	rm -rf $(BUILD)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@echo '  make test-ipld    the unit tests of one module, under the sanitizers'
+
+# --- Checking ---------------------------------------------------------------
+
+.PHONY: check check-fresh lint tidy format fuzz fuzz-keep bench
+# What runs under the thread sanitizer too: the modules with threads.
+TSAN_TESTS := $(filter tests/unit/base/% tests/unit/store/% tests/unit/crypto/% \
+  tests/unit/schedule/%,$(TEST_SOURCES:%.c=%))
+SCRIPTS := $(filter-out %/lib.sh,$(wildcard tests/e2e/*.sh tests/conformance/*.sh))
+
+check: ## every test: units, property, simulation, corpus, end to end
+	@tools/setup.sh test
+	+@$(MAKE) --no-print-directory MODE=release B=$(BUILD)/release all guests
+	+@$(MAKE) --no-print-directory MODE=debug B=$(BUILD)/debug all tests replays
+	+@$(MAKE) --no-print-directory MODE=tsan B=$(BUILD)/tsan $(TSAN_TESTS:%=$(BUILD)/tsan/%)
+	@tools/run-tests.sh -j $(JOBS) -r $(BUILD)/release -l $(BUILD)/check \
+	  $(patsubst $(B)/%,$(BUILD)/debug/%,$(TESTS) $(REPLAYS)) \
+	  $(TSAN_TESTS:%=$(BUILD)/tsan/%) $(SCRIPTS)
+
+check-fresh: ## make demo in a clone without history, with an empty home
+	@tools/check-fresh.sh
+
 test-%:
-	+@$(MAKE) --no-print-directory MODE=debug B=$(if $(filter file,$(origin B)),build/debug,$(B)) \
-	  run-unit-$*
+	+@$(MAKE) --no-print-directory MODE=debug B=$(if $(filter command,$(origin B)),$(B),build/debug) run-unit-$*
 run-unit-%:
 	+@$(MAKE) --no-print-directory $(filter $(B)/tests/unit/$*/%,$(TESTS) $(TEST_PROGRAMS))
-	@for test in $(filter $(B)/tests/unit/$*/%,$(TESTS)); do echo "== $$test"; $$test; done
+	@for test in $(filter $(B)/tests/unit/$*/%,$(TESTS)); do echo "== $$test"; \
+	  IPVM_BUILD=$(abspath $(B)) IPVM_WORKER=$(abspath $(B))/ipvm-worker $$test; done
+
+lint: ## layers, headers, format, sizes, scripts, names, clang-tidy
+	@tools/setup.sh test
+	+@$(MAKE) --no-print-directory MODE=release B=$(BUILD)/release all
+	@tools/lint.sh $(BUILD)/release
+	+@$(MAKE) --no-print-directory -k B=$(BUILD)/tidy tidy
+	@echo 'clang-tidy: clean'
+
+format: ## clang-format on every C file
+	@clang-format -i $(wildcard src/*/*.[ch] include/*.h tests/*/*.[ch] tests/unit/*/*.[ch] bench/*.[ch])
+
+# clang-tidy is slow: a stamp for each file, remade when the file, a header it
+# includes or the configuration changes.
+TIDY_FLAGS = $(filter-out -I% -fsanitize%,$(CPPFLAGS)) -std=c2x -Isrc -Iinclude
+tidy: $(patsubst %.c,$(B)/%.tidy,$(wildcard src/*/*.c))
+$(B)/%.tidy: %.c .clang-tidy
+	@mkdir -p $(@D)
+	@echo '  TIDY  $<'
+	@clang $(TIDY_FLAGS) -MM -MT $@ -MF $@.d $<
+	@clang-tidy --quiet --warnings-as-errors='*' $< -- $(TIDY_FLAGS) \
+	  > $@.log 2>&1 || { grep -v 'warnings\? generated\|^Suppressed\|^Use -' $@.log; exit 1; }
+	@touch $@
+
+FUZZ_SECONDS ?= 60
+fuzz: ## each fuzz target for FUZZ_SECONDS (60)
+	@tools/setup.sh test
+	+@$(MAKE) --no-print-directory MODE=fuzz B=$(BUILD)/fuzz fuzzers
+	@tools/fuzz.sh run $(FUZZ_SECONDS) $(FUZZERS:$(B)/%=$(BUILD)/fuzz/%)
+fuzz-keep: ## add to the corpus what fuzzing found
+	@tools/fuzz.sh keep $(FUZZERS:$(B)/%=$(BUILD)/fuzz/%)
+
+bench: ## measure every bar; table and build/bench.json
+	@tools/setup.sh test
+	+@$(MAKE) --no-print-directory MODE=release B=$(BUILD)/release benches guests
+	@tools/bench.sh $(BUILD)/bench.json $(BENCHES:$(B)/%=$(BUILD)/release/%)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 -include guest/guests.mk

@@ -10,7 +10,6 @@
 #define IPVM_BASE_BANNED_H
 
 // The declarations must be seen before the macros stand over them.
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,9 +45,8 @@
 #define tempnam(...) banned_use_mkstemp
 #define mktemp(...) banned_use_mkstemp
 
-/* A shell in between, or semantics that differ between systems. */
+/* A shell in between. */
 #define system(...) banned_use_posix_spawn
 #define popen(...) banned_use_posix_spawn
-#define signal(...) banned_use_sigaction
 
 #endif
