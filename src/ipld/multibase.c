@@ -202,7 +202,7 @@ Status multibase_decode(Text text, uint8_t *out, size_t *len,
         return fail_at(err, STATUS_INVALID, 0, "multibase text is empty");
     const struct base *base = find_base(text.data[0]);
     if (!base)
-        return fail_at(err, STATUS_UNSUPPORTED, 0,
+        return fail_at(err, STATUS_INVALID, 0,
                        "unknown multibase prefix, expected one of "
                        "b B z k f F m M u U");
     Text rest = {text.data + 1, text.len - 1};

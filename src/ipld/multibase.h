@@ -16,9 +16,9 @@
 enum { MULTIBASE_BIG_MAX = 4096 };
 
 /* Reads text with its letter in front. `out` has room for text.len bytes.
- * STATUS_INVALID with the offset of the wrong character, for bits left over
- * that are not zero and for wrong padding; STATUS_UNSUPPORTED for an unknown
- * letter; STATUS_LIMIT past MULTIBASE_BIG_MAX. */
+ * STATUS_INVALID with the offset of the wrong character, for an unknown letter,
+ * for bits left over that are not zero and for wrong padding; STATUS_LIMIT past
+ * MULTIBASE_BIG_MAX. */
 Status multibase_decode(Text text, uint8_t *out, size_t *len,
                         struct error *err);
 
