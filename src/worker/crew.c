@@ -83,30 +83,34 @@ Status crew_hire(struct pool *pool, Role role, struct worker **out,
     return status;
 }
 
-static void end_or_requeue(struct pool *pool, struct worker *worker,
-                           struct job *job, End end, const char *why)
+/* The first job is what a worker was lost with; but if it has come to the
+ * second, what it said of the first was not to be understood: then nobody
+ * knows, and the first has another try. */
+static bool is_to_blame(const struct worker *worker, const struct job *job)
 {
-    bool is_first = worker->jobs.first == job;
-    bool had_begun = worker_had_begun(worker, job);
-    job_row_remove(&worker->jobs, job);
-    job->worker = NULL;
-    bool ends = is_first && (end != END_HOST || had_begun ||
-                             ++job->losses >= LOSSES_MAX);
-    if (!ends) {
-        job_row_prepend(&pool->waiting, job);
-        return;
-    }
-    job_end(job, end, "%s", why);
-    job_row_append(&pool->over, job);
+    return worker_had_begun(worker, job) &&
+           !(job->next && worker_had_begun(worker, job->next));
 }
 
 void crew_lose(struct pool *pool, struct worker *worker, End end,
                const char *why)
 {
     pool->killed += worker->jobs.count > 0;
+    struct job *first = worker->jobs.first;
+    bool ends = first && (end != END_HOST || is_to_blame(worker, first) ||
+                          ++first->losses >= LOSSES_MAX);
     // From the last, so that they stand in their old order again.
-    while (worker->jobs.last)
-        end_or_requeue(pool, worker, worker->jobs.last, end, why);
+    while (worker->jobs.last) {
+        struct job *job = worker->jobs.last;
+        job_row_remove(&worker->jobs, job);
+        job->worker = NULL;
+        if (job == first && ends) {
+            job_end(job, end, "%s", why);
+            job_row_append(&pool->over, job);
+        } else {
+            job_row_prepend(&pool->waiting, job);
+        }
+    }
     remove_worker(pool, worker);
 }
 

@@ -5,7 +5,7 @@
 #include "worker/worker.h"
 
 /* One worker's share of a round: others wait. */
-enum { FRAMES_PER_ROUND = 256, BYTES_PER_ROUND = 8 << 20 };
+enum { FRAMES_PER_ROUND = 256, BYTES_PER_ROUND = 2 << 20 };
 
 /* Keeps the host's memory between jobs small. */
 enum { RESULT_KEPT_MAX = 1 << 20 };
@@ -73,6 +73,7 @@ static void fetch_block(struct worker *worker, Bytes cid, uint32_t slot)
         memcpy(channel_slot(&worker->channel, slot), block.bytes.data, len);
     if (host->release_block)
         host->release_block(host->context, &block);
+    worker->round_bytes += len;
     answer(worker, status, len, &err);
 }
 
@@ -184,9 +185,11 @@ static const char *hear(struct worker *worker, const struct frame *frame,
 bool worker_listen(struct worker *worker, uint64_t now_ns)
 {
     struct ring *ring = &worker->channel.results;
-    uint64_t bytes = 0;
     bool heard = false;
-    for (int i = 0; i < FRAMES_PER_ROUND && bytes < BYTES_PER_ROUND; i++) {
+    worker->round_bytes = 0;
+    for (int i = 0; i < FRAMES_PER_ROUND &&
+                    worker->round_bytes < BYTES_PER_ROUND;
+         i++) {
         struct frame frame;
         RingRead seen = worker->broken ? RING_EMPTY : ring_next(ring, &frame);
         if (seen == RING_EMPTY)
@@ -198,7 +201,7 @@ bool worker_listen(struct worker *worker, uint64_t now_ns)
         }
         worker->broken = hear(worker, &frame, now_ns);
         ring_release(ring, &frame);
-        bytes += frame.used;
+        worker->round_bytes += frame.used;
     }
     // It may wait for room.
     if (heard)

@@ -44,24 +44,6 @@ static void nudge(struct pool *pool)
     (void)written; // A full counter is readable as well.
 }
 
-static void submit(struct runner *runner, const struct run_request *request)
-{
-    struct pool *pool = pool_of(runner);
-    struct job *job = HEAP_NEW(struct job);
-    job->request = *request;
-    bool is_new;
-    uint64_t *place =
-        map_set(&pool->jobs, ticket_key(&job->request.ticket), &is_new);
-    ASSERT(is_new);
-    *place = (uint64_t)(uintptr_t)job;
-    job_row_append(&pool->waiting, job);
-    if (pool->is_polling)
-        return; // poll() does it when it is through.
-    pool_dispatch(pool, clock_monotonic_ns());
-    if (pool->over.first && pool->file_is_used)
-        nudge(pool);
-}
-
 /* Leaves it to poll(), which first hears what came of the job. */
 static void cancel(struct runner *runner, uint64_t ticket, End end)
 {
@@ -234,11 +216,9 @@ static void sleep_until(struct pool *pool, uint64_t until_ns)
     disarm(pool);
 }
 
-/* Somebody waits on file(): all that may happen must make it readable. */
-static void leave_armed(struct pool *pool)
+/* Makes file() readable at the first deadline. */
+static void set_timer(struct pool *pool)
 {
-    if (!arm(pool) || pool->over.first || pool->stop_count > 0)
-        nudge(pool);
     uint64_t deadline = crew_deadline(pool);
     if (deadline >= pool->timer_ns || deadline == UINT64_MAX)
         return; // It fires early: that wakes us once for nothing.
@@ -247,6 +227,32 @@ static void leave_armed(struct pool *pool)
                      .tv_nsec = (long)(deadline % NS_PER_S)}};
     timerfd_settime(pool->timer, TFD_TIMER_ABSTIME, &when, NULL);
     pool->timer_ns = deadline;
+}
+
+/* Somebody waits on file(): all that may happen must make it readable. */
+static void leave_armed(struct pool *pool)
+{
+    if (!arm(pool) || pool->over.first || pool->stop_count > 0)
+        nudge(pool);
+    set_timer(pool);
+}
+
+static void submit(struct runner *runner, const struct run_request *request)
+{
+    struct pool *pool = pool_of(runner);
+    struct job *job = HEAP_NEW(struct job);
+    job->request = *request;
+    bool is_new;
+    uint64_t *place =
+        map_set(&pool->jobs, ticket_key(&job->request.ticket), &is_new);
+    ASSERT(is_new);
+    *place = (uint64_t)(uintptr_t)job;
+    job_row_append(&pool->waiting, job);
+    if (pool->is_polling)
+        return; // poll() does it when it is through.
+    pool_dispatch(pool, clock_monotonic_ns());
+    if (pool->file_is_used)
+        leave_armed(pool);
 }
 
 /* --- One round ------------------------------------------------------------ */

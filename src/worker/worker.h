@@ -53,6 +53,7 @@ struct worker {
     struct buffer result;   /* what came of the first job's output so far */
     struct artifact_slot artifacts[ARTIFACT_SLOTS];
     uint64_t artifact_clock;
+    uint64_t round_bytes; /* moved for it in this round of listening */
     const char *broken; /* why it is not to be trusted; else NULL */
 };
 

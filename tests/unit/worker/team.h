@@ -13,6 +13,14 @@
 
 #include "worker/pool.h"
 
+/* Fails the test with words, as cmocka's fail_msg() would. */
+#define FAIL(...)                                                             \
+    do {                                                                      \
+        print_error(__VA_ARGS__);                                             \
+        print_error("\n");                                                    \
+        _fail(__FILE__, __LINE__);                                            \
+    } while (0)
+
 enum { TEAM_JOBS_MAX = 20000 };
 
 struct team_outcome {
@@ -56,6 +64,7 @@ const struct team_outcome *team_run(struct team *team, char key,
                                     const char *words);
 
 size_t count_open_files(void);
+/* Not counting the dead that nobody has reaped. */
 bool process_is_there(int pid);
 
 #endif
