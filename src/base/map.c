@@ -19,7 +19,7 @@ static void draw_hash_key(void)
         struct timespec now;
         clock_gettime(CLOCK_MONOTONIC, &now);
         hash_key[0] = (uint64_t)now.tv_nsec;
-        hash_key[1] = (uint64_t)(uintptr_t)&now;
+        hash_key[1] = (uint64_t)(uintptr_t)hash_key;
     }
 }
 

@@ -42,6 +42,10 @@ const char *status_name(Status status)
         err->message[0] = '\0';
 }
 
+#undef fail
+#undef fail_at
+#undef fail_errno
+
 Status fail(struct error *err, Status status, const char *format, ...)
 {
     va_list arguments;
