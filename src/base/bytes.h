@@ -21,6 +21,11 @@ typedef struct {
 } Text;
 
 #define TEXT(literal) ((Text){"" literal, sizeof(literal) - 1})
+/* The same where a constant must stand: static tables. */
+#define TEXT_INIT(literal)                                                    \
+    {                                                                         \
+        "" literal, sizeof(literal) - 1                                       \
+    }
 /* For printf: printf("%.*s", TEXT_ARG(text)). */
 #define TEXT_ARG(text) (int)(text).len, (text).data
 
