@@ -3,9 +3,12 @@
  * local file system, a sound file, our own format version. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -13,7 +16,7 @@
 #include "store/tables_lmdb.h"
 
 enum {
-    READERS_MAX = 1022, /* threads of all processes that read at once */
+    READERS_MAX = 1022, /* threads of all processes that read at once; 64 KiB */
     FORMAT_VERSION = 1, /* of the tables; docs/formats/store.md */
 };
 
@@ -39,11 +42,30 @@ static const char *const database_names[TABLE_COUNT] = {
     [TABLE_LEASES] = "leases",
 };
 
+/* LMDB says EIO when a write is cut short, which is how a disk (or a limit on
+ * file sizes) runs full. */
+static bool is_full(const struct lmdb_tables *lmdb)
+{
+    enum { LITTLE = 1 << 20 };
+    struct statvfs disk;
+    struct rlimit limit;
+    struct stat file;
+    int descriptor;
+    if (statvfs(lmdb->path, &disk) == 0 &&
+        disk.f_bavail < LITTLE / (disk.f_frsize ? disk.f_frsize : 1))
+        return true;
+    return lmdb->env && getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+           limit.rlim_cur != RLIM_INFINITY &&
+           mdb_env_get_fd(lmdb->env, &descriptor) == 0 &&
+           fstat(descriptor, &file) == 0 &&
+           (rlim_t)file.st_size + LITTLE > limit.rlim_cur;
+}
+
 Status lmdb_fail(const struct lmdb_tables *lmdb, int result, const char *what,
                  struct error *err)
 {
     const char *path = lmdb->path;
-    switch (result) {
+    switch (result == EIO && is_full(lmdb) ? ENOSPC : result) {
     case MDB_MAP_FULL:
         return fail(err, STATUS_LIMIT, "%s store %s: its map is full", what,
                     path);
@@ -124,6 +146,9 @@ static Status check_directory(const char *path, bool read_only,
     struct stat found;
     if (path[0] == '\0')
         return fail(err, STATUS_INVALID, "the store has no directory name");
+    if (strlen(path) > PATH_MAX - NAME_MAX)
+        return fail(err, STATUS_INVALID,
+                    "the directory name of the store is too long");
     if (stat(path, &found) != 0) {
         if (errno != ENOENT)
             return fail_errno(err, errno, "cannot open the store %s", path);
@@ -188,6 +213,27 @@ static Status check_file(const struct lmdb_tables *lmdb, const char *file,
     return STATUS_OK;
 }
 
+/* Gives the lock file its blocks: LMDB maps it, and a page of it that the disk
+ * has no room for would kill the process (SIGBUS). Whatever else is wrong with
+ * it, LMDB finds out and says so. */
+static Status reserve_lock_file(const struct lmdb_tables *lmdb, bool leases,
+                                struct error *err)
+{
+    enum { LOCK_BYTES = 1 << 16 };
+    const size_t len = strlen(lmdb->path) + sizeof "/lock.mdb";
+    char *path = heap_alloc(len);
+    snprintf(path, len, "%s%s", lmdb->path, leases ? "-lock" : "/lock.mdb");
+    const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    free(path);
+    if (file < 0)
+        return STATUS_OK;
+    const int result = posix_fallocate(file, 0, LOCK_BYTES);
+    close(file);
+    if (result == ENOSPC || result == EDQUOT || result == EFBIG)
+        return lmdb_fail(lmdb, result, "cannot open", err);
+    return STATUS_OK;
+}
+
 static Status open_environment(struct lmdb_tables *lmdb,
                                const struct tables_options *options,
                                struct error *err)
@@ -204,6 +250,8 @@ static Status open_environment(struct lmdb_tables *lmdb,
         flags |= MDB_NOSYNC;
     if (options->read_only)
         flags |= MDB_RDONLY;
+    if (!options->read_only)
+        TRY(reserve_lock_file(lmdb, options->leases, err));
     int result = mdb_env_create(&lmdb->env);
     if (result == 0)
         result = mdb_env_set_maxdbs(lmdb->env, TABLE_COUNT);
