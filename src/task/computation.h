@@ -37,6 +37,9 @@ struct wasm_call {
  * `refused/profile` when only `det` is unknown: STATUS_UNSUPPORTED). */
 Status wasm_call_read(const Value *args, struct wasm_call *out,
                       struct error *err);
+/* The same for args with promises in them: a promise may stand for 'mod' and
+ * inside the list 'args'. Does not ask if the profile is known. */
+Status wasm_call_check_symbolic(const Value *args, struct error *err);
 /* Builds args of /wasm/run with the profile's CID. `module` is a link or a
  * promise. */
 Value wasm_call_args(struct arena *arena, const Value *module, Text function,
