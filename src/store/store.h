@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store.h - blocks, memo, pins, leases and notes behind one interface.
  *
- *     put …            visible at once to this process
- *     store_commit()   durable when it returns, or when its callback is called;
- *                      commits of many threads become one transaction
+ *     store_batch_…()        collect what belongs together
+ *     store_commit()         durable when it returns
+ *     store_commit_async()   visible to this process when it returns, durable
+ *                            when its callback is called; batches of many
+ *                            threads become one transaction
  *
  * What a store hands out hashes to the CID it was asked for, always. What was
  * committed survives kill -9 and power loss; what was not may be gone whole,
@@ -29,7 +31,8 @@ struct store_options {
 };
 
 /* Opens or makes a store in `directory` (0700). STATUS_UNSUPPORTED: made by a
- * newer version, says which. STATUS_CORRUPT, STATUS_DENIED, STATUS_FULL,
+ * newer version, says which. STATUS_BUSY: this process has it open already.
+ * STATUS_NOT_FOUND: nothing there to read. STATUS_CORRUPT, STATUS_DENIED, STATUS_FULL,
  * STATUS_IO: say what and where. `options` may be NULL. */
 Status store_open(const char *directory, const struct store_options *options,
                   struct store **out, struct error *err);
@@ -72,8 +75,9 @@ Status store_batch_foreign_block(struct store_batch *batch, const Cid *cid,
 Status store_commit(struct store_batch *batch, struct error *err);
 
 /* The same without waiting. The batch belongs to the store from here on.
- * `done` is called once, on the store's writer thread, when it is durable or
- * lost; batches become durable in the order they were given. What is in it can
+ * `done` (may be NULL) is called once, on the store's writer thread, when it
+ * is durable or lost; there, store_commit() and store_flush() are forbidden,
+ * all else is allowed. It waits when 256 MiB are under way. Batches become durable in the order they were given. What is in it can
  * be read by this process at once. */
 typedef void StoreDone(void *context, Status status, const struct error *err);
 void store_commit_async(struct store_batch *batch, StoreDone *done,
@@ -117,11 +121,15 @@ Status memo_get_symbolic(struct store *store, const Hash *symbolic,
 void store_batch_memo(struct store_batch *batch, const Hash *concrete,
                       const struct memo_entry *entry);
 /* `through` are the concrete entries it was resolved through (its direct
- * awaits' concrete CIDs): withdrawing one of them withdraws this too. */
+ * awaits' concrete CIDs; the symbolic of one that came out as upstream):
+ * withdrawing one of them withdraws this too. `concrete` may be NULL if
+ * `upstream`. The first writer wins. */
 void store_batch_symbolic(struct store_batch *batch, const Hash *symbolic,
                           const Hash *concrete, bool upstream,
                           const Hash *through, size_t through_count);
-/* Removes a concrete entry and all that was resolved through it. */
+/* Removes a concrete entry and all symbolic ones that were resolved through
+ * it, and through what those became, and so on. Until it is durable, every
+ * symbolic look-up of this process is a miss. */
 void store_batch_withdraw(struct store_batch *batch, const Hash *concrete);
 
 /* Calls `each` for every concrete computation whose result is `result`, until

@@ -246,6 +246,7 @@ static void lmdb_close(struct tables *tables)
     }
     if (lmdb->env)
         mdb_env_close(lmdb->env);
+    lmdb_leave_place(lmdb);
     pthread_mutex_destroy(&lmdb->writing);
     free(lmdb->path);
     free(lmdb);

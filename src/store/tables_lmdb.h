@@ -6,6 +6,7 @@
 
 #include <lmdb.h>
 #include <pthread.h>
+#include <sys/types.h>
 
 #include "store/tables.h"
 
@@ -27,6 +28,10 @@ struct lmdb_tables {
     char *path;   /* owned; for messages */
     MDB_env *env; /* owned */
     bool read_only;
+    bool has_place; /* the three below are set */
+    dev_t device;
+    ino_t inode;
+    struct lmdb_tables *next_claim; /* tables_lmdb_place.c */
     MDB_dbi databases[TABLE_COUNT];
     /* Held by the one write transaction of the process, and while the map
      * changes its size; taken before any slot's lock. */
@@ -39,6 +44,12 @@ extern const struct tables_methods lmdb_methods;
 /* Fills `err` from an LMDB result. STATUS_LIMIT means MDB_MAP_FULL. */
 Status lmdb_fail(const struct lmdb_tables *lmdb, int result, const char *what,
                  struct error *err);
+
+/* Makes the directory if need be, checks it, and takes it for this process.
+ * STATUS_BUSY: it is taken. */
+Status lmdb_take_place(struct lmdb_tables *lmdb, struct error *err);
+/* The reverse; allowed when it was not taken. */
+void lmdb_leave_place(struct lmdb_tables *lmdb);
 
 /* Gives the map `map_bytes`, or if 0 the size another process gave it. Needs
  * that this thread has no transaction and holds no lock. */

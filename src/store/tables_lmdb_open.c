@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tables_lmdb_open.c - from a path to an LMDB environment we may trust: a
- * local file system, a sound file, our own format version. */
+/* tables_lmdb_open.c - from a place to an LMDB environment we may trust: a
+ * sound file of a format version that we know. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -110,107 +108,6 @@ Status lmdb_fail(const struct lmdb_tables *lmdb, int result, const char *what,
         return fail(err, STATUS_IO, "%s store %s: %s", what, path,
                     mdb_strerror(result));
     }
-}
-
-/* Makes `path` and what is missing above it. */
-static Status make_directories(const char *path, struct error *err)
-{
-    char *copy = heap_alloc(strlen(path) + 1);
-    memcpy(copy, path, strlen(path) + 1);
-    Status status = STATUS_OK;
-    for (char *at = copy + 1; status == STATUS_OK; at++) {
-        if (*at != '/' && *at != '\0')
-            continue;
-        const char end = *at;
-        *at = '\0';
-        if (mkdir(copy, 0700) != 0 && errno != EEXIST && errno != EISDIR) {
-            struct stat stat_now;
-            // A parent we may not write to is no trouble if it exists.
-            const int saved = errno;
-            if (stat(copy, &stat_now) != 0)
-                status = fail_errno(err, saved,
-                                    "cannot make the store directory %s",
-                                    copy);
-        }
-        *at = end;
-        if (end == '\0')
-            break;
-    }
-    free(copy);
-    return status;
-}
-
-static Status check_directory(const char *path, bool read_only,
-                              struct error *err)
-{
-    struct stat found;
-    if (path[0] == '\0')
-        return fail(err, STATUS_INVALID, "the store has no directory name");
-    if (strlen(path) > PATH_MAX - NAME_MAX)
-        return fail(err, STATUS_INVALID,
-                    "the directory name of the store is too long");
-    if (stat(path, &found) != 0) {
-        if (errno != ENOENT)
-            return fail_errno(err, errno, "cannot open the store %s", path);
-        if (read_only)
-            return fail(err, STATUS_NOT_FOUND,
-                        "there is no store at %s to open read-only", path);
-        TRY(make_directories(path, err));
-        if (stat(path, &found) != 0)
-            return fail_errno(err, errno, "cannot open the store %s", path);
-    }
-    if (!S_ISDIR(found.st_mode))
-        return fail(err, STATUS_INVALID,
-                    "the store %s is not a directory, name another", path);
-    return STATUS_OK;
-}
-
-/* Memory maps and locks of LMDB do not work across machines. */
-static Status check_file_system(const char *path, struct error *err)
-{
-    static const struct {
-        uint32_t magic;
-        const char *name;
-    } networks[] = {
-        {0x6969, "NFS"},     {0xff534d42, "CIFS"}, {0xfe534d42, "SMB"},
-        {0x517b, "SMB"},     {0x5346414f, "AFS"},  {0x00c36400, "Ceph"},
-        {0x01021997, "9P"},  {0x47504653, "GPFS"},
-        {0x0bd00bd0, "Lustre"},
-    };
-    struct statfs found;
-    if (statfs(path, &found) != 0)
-        return fail_errno(err, errno, "cannot open the store %s", path);
-    for (size_t index = 0; index < sizeof networks / sizeof *networks; index++)
-        if ((uint32_t)found.f_type == networks[index].magic)
-            return fail(err, STATUS_UNSUPPORTED,
-                        "the store %s is on a network file system (%s), which "
-                        "would damage it: choose a local directory",
-                        path, networks[index].name);
-    return STATUS_OK;
-}
-
-/* LMDB takes an empty file for a new one, and so do we: it is what a process
- * killed while making a store leaves behind. */
-static Status check_file(const struct lmdb_tables *lmdb, const char *file,
-                         struct error *err)
-{
-    struct stat found;
-    if (stat(file, &found) != 0) {
-        if (errno == ENOENT && lmdb->read_only)
-            return fail(err, STATUS_NOT_FOUND,
-                        "there is no store at %s to open read-only",
-                        lmdb->path);
-        if (errno == ENOENT)
-            return STATUS_OK;
-        return fail_errno(err, errno, "cannot open the store %s", lmdb->path);
-    }
-    if (!S_ISREG(found.st_mode))
-        return lmdb_fail(lmdb, MDB_INVALID, "cannot open", err);
-    if (found.st_size == 0 && !lmdb->read_only)
-        return STATUS_OK;
-    if (found.st_size < 2 * sysconf(_SC_PAGESIZE))
-        return lmdb_fail(lmdb, MDB_INVALID, "cannot open", err);
-    return STATUS_OK;
 }
 
 /* Gives the lock file its blocks: LMDB maps it, and a page of it that the disk
@@ -350,22 +247,6 @@ static Status open_tables(struct lmdb_tables *lmdb,
     return STATUS_OK;
 }
 
-static Status check_place(const struct lmdb_tables *lmdb,
-                          const struct tables_options *options,
-                          struct error *err)
-{
-    if (options->leases)
-        return STATUS_OK; // Beside tables that were checked.
-    TRY(check_directory(lmdb->path, options->read_only, err));
-    TRY(check_file_system(lmdb->path, err));
-    size_t len = strlen(lmdb->path) + sizeof "/data.mdb";
-    char *file = heap_alloc(len);
-    snprintf(file, len, "%s/data.mdb", lmdb->path);
-    Status status = check_file(lmdb, file, err);
-    free(file);
-    return status;
-}
-
 Status tables_open_lmdb(const char *path, const struct tables_options *options,
                         struct tables **out, struct error *err)
 {
@@ -379,7 +260,9 @@ Status tables_open_lmdb(const char *path, const struct tables_options *options,
     pthread_mutex_init(&lmdb->writing, NULL);
     for (size_t slot = 0; slot < READ_SLOTS; slot++)
         pthread_mutex_init(&lmdb->slots[slot].lock, NULL);
-    Status status = check_place(lmdb, options, err);
+    // Leases are beside tables that were looked at.
+    Status status =
+        options->leases ? STATUS_OK : lmdb_take_place(lmdb, err);
     if (status == STATUS_OK)
         status = open_tables(lmdb, options, err);
     if (status != STATUS_OK) {

@@ -286,6 +286,20 @@ static void says_what_is_wrong_with_a_place(void **state)
     }
 }
 
+static void opens_a_store_once_in_a_process(void **state)
+{
+    struct fixture *fixture = *state;
+    char link[PATH_LEN];
+    struct store *second;
+    struct error err = {0};
+    path_in(fixture, ".", link);
+    assert_status(store_open(link, NULL, &second, &err), STATUS_BUSY);
+    assert_non_null(strstr(err.message, "already open"));
+    put_text(fixture->store, "unharmed");
+    reopen(fixture);
+    assert_gets(fixture->store, "unharmed");
+}
+
 static void reads_but_does_not_write_when_read_only(void **state)
 {
     struct fixture *fixture = *state;
@@ -491,6 +505,7 @@ int main(void)
         ON_DIRECTORY(makes_the_directories_above_it),
         ON_DIRECTORY(follows_a_link_to_its_directory),
         ON_DIRECTORY(says_what_is_wrong_with_a_place),
+        ON_STORE(opens_a_store_once_in_a_process),
         ON_STORE(reads_but_does_not_write_when_read_only),
         ON_STORE(asks_for_read_only_where_it_may_not_write),
         ON_STORE(grows_its_map_under_readers),
