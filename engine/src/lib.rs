@@ -15,6 +15,8 @@ mod describe_types;
 mod door;
 mod float;
 mod profile;
+mod typed;
+mod wit;
 
 /// BLAKE3 with 32 bytes of output. `data` may be null when `len` is 0.
 #[unsafe(no_mangle)]

@@ -102,3 +102,16 @@ Status engine_describe(Bytes wasm, struct buffer *description,
     TRY((Status)ipvm_describe(wasm, take_into_buffer, description, err));
     return buffer_status(description, "module description", err);
 }
+
+Status engine_embed_wit(Bytes wasm, Text wit, Text world, struct buffer *out,
+                        struct error *err)
+{
+    TRY((Status)ipvm_embed_wit(wasm, wit, world, take_into_buffer, out, err));
+    return buffer_status(out, "module", err);
+}
+
+Status engine_componentise(Bytes wasm, struct buffer *out, struct error *err)
+{
+    TRY((Status)ipvm_componentise(wasm, take_into_buffer, out, err));
+    return buffer_status(out, "component", err);
+}

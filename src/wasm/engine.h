@@ -73,6 +73,17 @@ bool engine_module_is_component(const struct engine_module *module);
 Status engine_describe(Bytes wasm, struct buffer *description,
                        struct error *err);
 
+/* --- Tools for guests --------------------------------------------------- */
+
+/* Adds the section `component-type` that makes a core module one of kind 2:
+ * `wit` is the text of a package, `world` one of its worlds; empty if there
+ * is only one. STATUS_INVALID: where the text is wrong. */
+Status engine_embed_wit(Bytes wasm, Text wit, Text world, struct buffer *out,
+                        struct error *err);
+
+/* The component that a module of kind 2 means. */
+Status engine_componentise(Bytes wasm, struct buffer *out, struct error *err);
+
 /* --- Running ------------------------------------------------------------ */
 
 typedef enum {

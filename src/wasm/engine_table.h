@@ -95,6 +95,12 @@ struct engine_module {
 uint32_t ipvm_describe(Bytes wasm, ipvm_take *take, void *context,
                        struct error *err);
 
+/* Those of engine.h. */
+uint32_t ipvm_componentise(Bytes wasm, ipvm_take *take, void *context,
+                           struct error *err);
+uint32_t ipvm_embed_wit(Bytes wasm, Text wit, Text world, ipvm_take *take,
+                        void *context, struct error *err);
+
 /* `data` may be NULL when `len` is 0. */
 void ipvm_blake3(const uint8_t *data, size_t len, uint8_t out[32]);
 
