@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wasm/guest.h"
+
+#include <stdio.h>
+
+#include "wasm/imports.h"
+
+enum {
+    LOG_LINE_MAX = 4096, /* bytes of one line that are passed on */
+};
+
+GuestOutcome guest_trap(struct guest *guest, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(guest->message, sizeof guest->message, format, arguments);
+    va_end(arguments);
+    return GUEST_TRAPPED;
+}
+
+GuestOutcome guest_end(struct guest *guest, End end, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(guest->message, sizeof guest->message, format, arguments);
+    va_end(arguments);
+    guest->end = end;
+    return GUEST_ENDED;
+}
+
+GuestOutcome guest_outcome(struct guest *guest, EngineOutcome outcome,
+                           const struct engine_fault *fault)
+{
+    static const End ends[] = {
+        [ENGINE_LIMIT_MEMORY] = END_LIMIT_MEMORY,
+        [ENGINE_LIMIT_FUEL] = END_LIMIT_FUEL,
+        [ENGINE_LIMIT_STACK] = END_LIMIT_STACK,
+        [ENGINE_LIMIT_TIME] = END_LIMIT_TIME,
+        [ENGINE_STOPPED] = END_HOST, // No import of ours stops a run.
+        [ENGINE_BROKEN] = END_HOST,
+    };
+    if (outcome == ENGINE_RAN)
+        return GUEST_RETURNED;
+    // An import may have said already which rule the guest broke.
+    if (outcome == ENGINE_TRAPPED && guest->message[0] != '\0')
+        return GUEST_TRAPPED;
+    if (outcome == ENGINE_TRAPPED)
+        return guest_trap(guest, "%s", fault->message);
+    ASSERT((size_t)outcome < sizeof ends / sizeof ends[0]);
+    return guest_end(guest, ends[outcome], "%s", fault->message);
+}
+
+struct engine_function *guest_find(struct guest *guest, Text name)
+{
+    struct engine_function *function = engine_find(guest->instance, name);
+    if (!function)
+        guest_end(guest, END_HOST,
+                  "the module does not export %.*s, though its description "
+                  "says so",
+                  TEXT_ARG(name));
+    return function;
+}
+
+GuestOutcome guest_call(struct guest *guest, struct engine_function *function,
+                        const EngineNumber *params, size_t param_count,
+                        EngineNumber *results, size_t result_count)
+{
+    struct engine_fault fault = {.message = ""};
+    EngineOutcome outcome = engine_call(function, params, param_count, results,
+                                        result_count, &fault);
+    return guest_outcome(guest, outcome, &fault);
+}
+
+GuestOutcome guest_start(struct guest *guest)
+{
+    struct engine_fault fault = {.message = ""};
+    struct engine_limits limits = {.memory_max = guest->request->limits.memory,
+                                   .fuel_max = guest->request->limits.fuel};
+    size_t count;
+    const struct engine_import *imports =
+        imports_for(guest->description, guest->arena, &count);
+    guest->may_import = true;
+    EngineOutcome outcome =
+        engine_instantiate(guest->module, imports, count, guest, &limits,
+                           &guest->instance, &fault);
+    if (outcome != ENGINE_RAN)
+        return guest_outcome(guest, outcome, &fault);
+    if (!guest->description->has_initialize)
+        return GUEST_RETURNED;
+    struct engine_function *initialize =
+        guest_find(guest, TEXT("_initialize"));
+    if (!initialize)
+        return GUEST_ENDED;
+    return guest_call(guest, initialize, NULL, 0, NULL, 0);
+}
+
+GuestOutcome guest_lifted(struct guest *guest, const struct lifting *lifting,
+                          LiftOutcome outcome)
+{
+    switch (outcome) {
+    case LIFTED:
+        return GUEST_RETURNED;
+    case LIFT_BROKEN:
+        return guest_trap(guest, "%s", lifting->source.why);
+    case LIFT_LIMIT:
+        return guest_end(guest, END_LIMIT_RESULT,
+                         "the result is longer than %zu bytes or %d values",
+                         lifting->out->max, RESULT_VALUES_MAX);
+    case LIFT_UNREPRESENTABLE:
+        break;
+    }
+    snprintf(guest->message, sizeof guest->message,
+             "the result holds a NaN, an infinity or a reserved map");
+    return GUEST_UNREPRESENTABLE;
+}
+
+void guest_finish(struct guest *guest)
+{
+    if (!guest->instance)
+        return;
+    guest->memory_peak = engine_memory_peak(guest->instance);
+    guest->fuel = guest->counts_fuel ? engine_fuel_used(guest->instance) : 0;
+    engine_instance_free(guest->instance);
+    guest->instance = NULL;
+}
+
+void guest_log(struct guest *guest, LogLevel level, Text context, Text line)
+{
+    char joined[LOG_LINE_MAX];
+    if (!guest->host->log)
+        return;
+    // A line too long is cut here, where the guest cannot notice.
+    int len =
+        context.len == 0
+            ? snprintf(
+                  joined, sizeof joined, "%.*s",
+                  (int)(line.len < LOG_LINE_MAX ? line.len : LOG_LINE_MAX),
+                  line.data)
+            : snprintf(
+                  joined, sizeof joined, "%.*s: %.*s",
+                  (int)(context.len < 256 ? context.len : 256), context.data,
+                  (int)(line.len < LOG_LINE_MAX ? line.len : LOG_LINE_MAX),
+                  line.data);
+    size_t shown = len < 0 ? 0 : strnlen(joined, sizeof joined);
+    guest->host->log(guest->host->context, guest->request->ticket, level,
+                     (Text){joined, shown});
+}
