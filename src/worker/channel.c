@@ -141,14 +141,15 @@ void channel_close(struct channel *channel)
 /* Sleeper: says so, looks again, sleeps. Waker: publishes, looks who sleeps.
  * With a full fence between the two steps of each, one of them sees the
  * other. */
-void channel_wake_worker(struct channel *channel)
+bool channel_wake_worker(struct channel *channel)
 {
     struct channel_shared *shared = channel->shared;
     atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&shared->worker_sleeps, memory_order_relaxed) &&
-        atomic_exchange(&shared->worker_sleeps, 0))
-        syscall(SYS_futex, &shared->worker_sleeps, FUTEX_WAKE, 1, NULL, NULL,
-                0);
+    if (!atomic_load_explicit(&shared->worker_sleeps, memory_order_relaxed) ||
+        !atomic_exchange(&shared->worker_sleeps, 0))
+        return false;
+    syscall(SYS_futex, &shared->worker_sleeps, FUTEX_WAKE, 1, NULL, NULL, 0);
+    return true;
 }
 
 void channel_wake_runner(struct channel *channel)

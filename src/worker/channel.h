@@ -71,8 +71,8 @@ static inline uint8_t *channel_slot(const struct channel *channel,
 }
 
 /* Each wakes the other side if it says that it sleeps; called behind what
- * the other side is to see. */
-void channel_wake_worker(struct channel *channel);
+ * the other side is to see. True if it did sleep. */
+bool channel_wake_worker(struct channel *channel);
 void channel_wake_runner(struct channel *channel);
 
 /* Sends an open file; false while the socket is full. */

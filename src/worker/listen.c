@@ -204,7 +204,9 @@ bool worker_listen(struct worker *worker, uint64_t now_ns)
         worker->round_bytes += frame.used;
     }
     // It may wait for room.
-    if (heard)
+    if (heard) {
         channel_wake_worker(&worker->channel);
+        worker->is_waking = false;
+    }
     return heard;
 }

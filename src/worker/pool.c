@@ -129,11 +129,23 @@ static bool anyone_speaks(const struct pool *pool)
     return false;
 }
 
-/* Only while a processor is free for it. */
+/* Only while a processor is free for it; and not while a worker wakes up: it
+ * often does so on this very processor, once that is free. */
+static bool spin_is_worth_it(const struct pool *pool)
+{
+    unsigned busy = 0;
+    for (unsigned i = 0; i < pool->worker_count; i++) {
+        const struct worker *worker = pool->workers[i];
+        if (worker->is_waking || !worker->is_live)
+            return false;
+        busy += worker->jobs.count > 0;
+    }
+    return busy > 0 && busy < pool->processors;
+}
+
 static bool spin(const struct pool *pool)
 {
-    unsigned busy = crew_busy(pool);
-    if (busy == 0 || busy >= pool->processors)
+    if (!spin_is_worth_it(pool))
         return anyone_speaks(pool);
     uint64_t start = clock_monotonic_ns();
     do

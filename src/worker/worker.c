@@ -194,7 +194,8 @@ static void write_job(struct worker *worker, struct job *job, uint8_t *at,
                    request->description.len);
     }
     ring_commit(ring, MESSAGE_JOB, request->ticket, len);
-    channel_wake_worker(&worker->channel);
+    if (channel_wake_worker(&worker->channel))
+        worker->is_waking = true;
 }
 
 bool worker_hand_over(struct worker *worker, struct job *job, uint64_t now_ns)

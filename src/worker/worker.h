@@ -43,6 +43,7 @@ struct worker {
     struct channel channel;
     Role role;
     bool is_live;
+    bool is_waking; /* it slept when it was given a job */
     bool has_key;
     Hash key; /* the isolation key it serves, once it has_key */
     struct job_row jobs;
