@@ -46,6 +46,13 @@ pub fn check(wasm: &[u8]) -> Result<Encoding, Failure> {
             encoding = *found;
             first = false;
         }
+        if let Payload::ModuleSection { unchecked_range: inside, .. }
+        | Payload::ComponentSection { unchecked_range: inside, .. } = &payload
+            && inside.end > wasm.len()
+        {
+            // The parser takes the end of the bytes for the end of these.
+            return Err(Failure::at(INVALID, inside.start, "unexpected end"));
+        }
         caps.count(&payload)?;
         if let ValidPayload::Func(function, body) =
             validator.payload(&payload).map_err(invalid)?
