@@ -86,6 +86,7 @@ TEST_SOURCES := $(wildcard $(TEST_DIRS:%=%/test_*.c))
 TEST_PROGRAM_SOURCES := $(wildcard $(TEST_DIRS:%=%/program_*.c))
 HELPER_SOURCES := $(filter-out $(TEST_SOURCES) $(TEST_PROGRAM_SOURCES),\
   $(wildcard $(TEST_DIRS:%=%/*.c)))
+HELPER_HEADERS := $(wildcard $(TEST_DIRS:%=%/*.h))
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SOURCES := $(filter-out bench/bench.c,$(wildcard bench/*.c))
 
@@ -165,15 +166,16 @@ endef
 
 # USES_<file>: the modules it needs, from its includes.
 $(foreach line,$(shell awk -f tools/uses.awk src/LAYERS $(TEST_SOURCES) \
-  $(TEST_PROGRAM_SOURCES) $(HELPER_SOURCES) $(FUZZ_SOURCES) $(BENCH_SOURCES)),\
+  $(TEST_PROGRAM_SOURCES) $(HELPER_SOURCES) $(HELPER_HEADERS) $(FUZZ_SOURCES) \
+  $(BENCH_SOURCES)),\
   $(eval $(subst ^, ,$(line))))
 
 $(eval $(call program_rule,$(B)/ipvm,$(CLI_OBJECTS),$(MODULES)))
 $(eval $(call program_rule,$(B)/ipvm-worker,$(WORKER_SOURCE:%.c=$(B)/%.o),$(MODULES)))
 
 # The helpers that belong to a test, and the objects and modules of a test.
-helpers = $(filter $(dir $(1))%,$(HELPER_SOURCES))
-test_objects = $(patsubst %.c,$(B)/%.o,$(1) $(helpers))
+helpers = $(filter $(dir $(1))%,$(HELPER_SOURCES) $(HELPER_HEADERS))
+test_objects = $(patsubst %.c,$(B)/%.o,$(filter %.c,$(1) $(helpers)))
 test_modules = $(sort $(foreach file,$(1) $(helpers),$(USES_$(file))))
 $(foreach test,$(TEST_SOURCES) $(TEST_PROGRAM_SOURCES),$(eval $(call program_rule,\
   $(test:%.c=$(B)/%),$(call test_objects,$(test)),$(call test_modules,$(test)),-lcmocka)))

@@ -36,13 +36,17 @@ export NO_COLOR=1
 # prints one line, with the log below it on failure.
 run_one() {
     local file=$1 name log build start code passed failed skipped arguments=()
-    name=${file#build/}
-    name=${name%.sh}
-    log=$LOGS/${name//\//-}.log
     case $file in
-    *.sh) build=$RELEASE ;;
-    *) build=${file%%/tests/*} ;;
+    *.sh)
+        build=$RELEASE
+        name=${file%.sh}
+        ;;
+    *)
+        build=${file%%/tests/*}
+        name=${build##*/}/${file#*/tests/}
+        ;;
     esac
+    log=$LOGS/${name//\//-}.log
     case $file in
     */replay_*)
         arguments=("tests/fuzz/corpus/${file##*/replay_}")
@@ -51,7 +55,7 @@ run_one() {
     esac
     start=$(date +%s%N)
     IPVM_BUILD=$(realpath "$build") IPVM_WORKER=$(realpath "$build")/ipvm-worker \
-        timeout -k 10 "$TEST_SECONDS" "./$file" "${arguments[@]}" < /dev/null > "$log" 2>&1
+        timeout -k 10 "$TEST_SECONDS" "$(realpath "$file")" "${arguments[@]}" < /dev/null > "$log" 2>&1
     code=$?
     local ms=$((($(date +%s%N) - start) / 1000000))
     read -r passed failed skipped < <(awk '
@@ -75,7 +79,11 @@ run_one() {
         if ((failed > 0)); then
             printf 'FAIL  %-44s exit code %d%s\n' "$name" "$code" \
                 "$( ((code == 124)) && echo " (over $TEST_SECONDS s)")"
-            tail -n 80 "$log" | sed 's/^/      /'
+            {
+                grep -nE -A 3 'ERROR   \] ---|^not ok|ERROR: |runtime error:|WARNING: Thread' "$log" | head -n 60
+                echo "… the end of $log:"
+                tail -n 30 "$log"
+            } | sed 's/^/      /'
         else
             printf 'ok    %-44s %4d passed%s  %d.%d s\n' "$name" "$passed" \
                 "$( ((skipped > 0)) && echo ", $skipped skipped")" \
