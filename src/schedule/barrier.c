@@ -3,8 +3,8 @@
  *
  * The gate opens when every needed task that awaits no command, at any depth,
  * is over (commands among them: resolved and authorised) and nothing wanted
- * has failed or can fail on one of them any more. Else it shuts: commands not
- * handed out yet end as cancelled, and everything else goes on.
+ * has failed or can fail on one of them any more. Else it shuts: commands that
+ * come to it end as cancelled, and everything else goes on.
  *
  * It shuts later, too, when something wanted fails behind it: a workflow is a
  * transaction, and half of one is not made more whole by its other half.
@@ -134,41 +134,26 @@ static uint32_t find_culprit(const struct schedule *s)
     return NO_TASK;
 }
 
+// A command at the gate, or behind it and not running.
 static void refuse(struct schedule *s, uint32_t task)
 {
     struct node *node = &s->nodes[task];
-    switch ((Phase)node->phase) {
-    case PHASE_AUTHORISE:
-    case PHASE_JOIN:
-    case PHASE_GATE:
-        flight_free(s, node->member_next);
-        break;
-    case PHASE_FLYING: {
+    End last = END_NONE;
+    if (node->phase == PHASE_GATE) {
+        flight_give_up(s, task);
+    } else {
         const uint32_t flight = node->flight;
-        const End last = (End)s->flights[flight].last_end;
-        if (s->flights[flight].state == FLIGHT_RUNNING)
+        if (node->phase != PHASE_FLYING ||
+            s->flights[flight].state == FLIGHT_RUNNING)
             return;
+        last = (End)s->flights[flight].last_end;
         flight_leave(s, task);
-        flight_free(s, flight);
-        if (last != END_NONE) {
-            // It was tried already: that is how it came out.
-            task_finish(s, task, OUT_END, last, BY_RUNNING, task);
-            return;
-        }
-        break;
+        flight_rest(s, flight);
     }
-    case PHASE_UNASKED:
-    case PHASE_ASKED:
-    case PHASE_RESOLVING: // The answer leads to the gate.
-    case PHASE_AUTHORISING:
-    case PHASE_DONE:
-        return;
-    case PHASE_ASK:
-    case PHASE_WAITING:
-    case PHASE_RESOLVE:
-        break;
-    }
-    task_finish(s, task, OUT_END, END_CANCELLED, BY_BARRIER, s->culprit);
+    if (last != END_NONE) // It was tried already: that is how it came out.
+        task_finish(s, task, OUT_END, last, BY_RUNNING, task);
+    else
+        task_finish(s, task, OUT_END, END_CANCELLED, BY_BARRIER, s->culprit);
 }
 
 static void shut(struct schedule *s)

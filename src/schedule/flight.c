@@ -1,49 +1,88 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* flight.c - one concrete computation between its memo miss and its end.
  *
- *   NEW ─▶ READY ─▶ RUNNING ─▶ free
+ *   NEW ─▶ READY ─▶ RUNNING ─▶ LANDED
  *            ▲         ├─ retried ─▶ RETRY ─▶ READY
  *            └─────────┤  a member's limit is larger than the run's was, or it
  *                      │  came after the stop
- *                      └─ held by another process ─▶ BUSY ─▶ its members are
- *                                                           resolved again
+ *                      └─ held by another process ─▶ BUSY ─▶ AGAIN: members
+ *                                                    are resolved again
  *
  * Members are the tasks that wait for it, in a ring, oldest first. A member
  * leaves when its own time is over or nobody needs it; the run goes on while
- * there is one left.
+ * there is one left. Candidates missed the memo and are not authorised yet:
+ * they keep the flight, so that they meet its result should it land first.
  */
 #include "schedule/state.h"
 
 #include "base/arena.h"
 
-uint32_t flight_new(struct schedule *s, const Hash *concrete, bool pure)
+static uint32_t make(struct schedule *s)
 {
-    uint32_t index = s->flight_free;
-    if (index) {
-        s->flight_free = s->flights[index].members;
-    } else {
-        if (s->flight_count == 0)
-            s->flight_count = 1; // 0 is none.
-        s->flights = grown(s->flights, s->flight_count, &s->flight_capacity,
-                           sizeof *s->flights);
-        index = s->flight_count++;
+    const uint32_t free_one = s->flight_free;
+    if (free_one) {
+        s->flight_free = s->flights[free_one].members;
+        return free_one;
     }
-    s->flights[index] = (struct flight){.state = FLIGHT_NEW, .pure = pure};
-    if (concrete)
-        s->flights[index].concrete = *concrete;
-    return index;
+    if (s->flight_count == 0)
+        s->flight_count = 1; // 0 is none.
+    s->flights = grown(s->flights, s->flight_count, &s->flight_capacity,
+                       sizeof *s->flights);
+    return s->flight_count++;
 }
 
-void flight_free(struct schedule *s, uint32_t flight)
+uint32_t flight_enter(struct schedule *s, const Hash *concrete, bool pure)
+{
+    uint32_t flight = pure ? table_find(s, concrete) : 0;
+    if (!flight) {
+        flight = make(s);
+        s->flights[flight] =
+            (struct flight){.state = FLIGHT_NEW, .pure = pure, .listed = pure};
+        if (pure) {
+            s->flights[flight].concrete = *concrete;
+            table_add(s, flight);
+        }
+    }
+    s->flights[flight].candidates++;
+    return flight;
+}
+
+static void unlist(struct schedule *s, uint32_t flight)
+{
+    if (s->flights[flight].listed)
+        table_remove(s, flight);
+    s->flights[flight].listed = false;
+}
+
+// The last member left: nothing is to be done unless a candidate comes.
+void flight_rest(struct schedule *s, uint32_t flight)
 {
     struct flight *f = &s->flights[flight];
     ASSERT(f->state != FLIGHT_RUNNING && f->state != FLIGHT_FREE);
     ASSERT(f->member_count == 0);
-    if (f->pure && f->state != FLIGHT_NEW)
-        table_remove(s, flight);
+    if (f->candidates) {
+        if (f->state != FLIGHT_LANDED && f->state != FLIGHT_AGAIN)
+            f->state = FLIGHT_NEW;
+        return;
+    }
+    unlist(s, flight);
     f->state = FLIGHT_FREE;
     f->members = s->flight_free;
     s->flight_free = flight;
+}
+
+static void drop_candidate(struct schedule *s, uint32_t flight)
+{
+    struct flight *f = &s->flights[flight];
+    ASSERT(f->candidates > 0);
+    f->candidates--;
+    if (f->member_count == 0 && f->state != FLIGHT_RUNNING)
+        flight_rest(s, flight);
+}
+
+void flight_give_up(struct schedule *s, uint32_t task)
+{
+    drop_candidate(s, s->nodes[task].member_next);
 }
 
 // --- Members ----------------------------------------------------------------
@@ -107,23 +146,31 @@ void flight_leave(struct schedule *s, uint32_t task)
 
 void flight_join(struct schedule *s, uint32_t task)
 {
-    const uint32_t own = s->nodes[task].member_next;
-    struct flight *f = &s->flights[own];
-    const uint32_t equal = f->pure ? table_find(s, &f->concrete) : 0;
-    if (!equal) {
-        f->state = FLIGHT_READY;
-        if (f->pure)
-            table_add(s, own);
-        attach(s, own, task);
-        ready_add(s, own);
+    const uint32_t flight = s->nodes[task].member_next;
+    struct flight *f = &s->flights[flight];
+    const FlightState state = (FlightState)f->state;
+    if (state == FLIGHT_LANDED) {
+        task_finish(s, task, (ScheduleOut)f->last_out, END_NONE, BY_MERGING,
+                    f->runner);
+        drop_candidate(s, flight);
         return;
     }
-    flight_free(s, own);
-    attach(s, equal, task);
-    struct flight *other = &s->flights[equal];
+    if (state == FLIGHT_AGAIN) {
+        drop_candidate(s, flight);
+        node_enter(s, task, PHASE_RESOLVE);
+        queue_add(s, &s->later, task);
+        return;
+    }
+    f->candidates--;
+    attach(s, flight, task);
     // In time to take back a stop that nobody was told about.
-    if (other->stop_end && !other->stop_told)
-        other->stop_end = END_NONE;
+    if (f->stop_end && !f->stop_told)
+        f->stop_end = END_NONE;
+    if (state == FLIGHT_NEW) {
+        f->state = FLIGHT_READY;
+        f->last_end = END_NONE;
+        ready_add(s, flight);
+    }
 }
 
 // --- The run ----------------------------------------------------------------
@@ -165,7 +212,7 @@ void flight_stop(struct schedule *s, uint32_t flight, End end)
     struct flight *f = &s->flights[flight];
     if (f->state != FLIGHT_RUNNING) {
         if (f->member_count == 0)
-            flight_free(s, flight);
+            flight_rest(s, flight);
         return;
     }
     if (f->stop_end)
@@ -287,8 +334,13 @@ void flight_land(struct schedule *s, uint32_t flight, ScheduleOut out, End end)
         }
         task = next;
     }
+    if (out != OUT_END) {
+        f->state = FLIGHT_LANDED;
+        f->last_out = (uint8_t)out;
+        unlist(s, flight);
+    }
     if (f->member_count == 0)
-        flight_free(s, flight);
+        flight_rest(s, flight);
     else if (end_is_retried(end))
         hold_until(s, flight, FLIGHT_RETRY, path_add(s->now_ms, wait_ms));
     else
@@ -299,18 +351,13 @@ void flight_hold(struct schedule *s, uint32_t flight, uint64_t again_ms)
 {
     struct flight *f = &s->flights[flight];
     end_run(s, f);
+    while (s->cancelled && f->member_count) {
+        const uint32_t task = f->members;
+        flight_leave(s, task);
+        task_finish(s, task, OUT_END, END_CANCELLED, BY_NOTHING, NO_TASK);
+    }
     if (f->member_count == 0)
-        flight_free(s, flight);
-    else if (s->cancelled)
-        while (true) {
-            const uint32_t task = f->members;
-            flight_leave(s, task);
-            task_finish(s, task, OUT_END, END_CANCELLED, BY_NOTHING, NO_TASK);
-            if (f->member_count == 0) {
-                flight_free(s, flight);
-                return;
-            }
-        }
+        flight_rest(s, flight);
     else
         hold_until(s, flight, FLIGHT_BUSY, again_ms);
 }
@@ -329,5 +376,7 @@ void flight_release(struct schedule *s, uint32_t flight)
         node_enter(s, task, PHASE_RESOLVE);
         queue_add(s, &s->later, task);
     }
-    flight_free(s, flight);
+    f->state = FLIGHT_AGAIN;
+    unlist(s, flight);
+    flight_rest(s, flight);
 }

@@ -146,8 +146,8 @@ void schedule_next(struct schedule *s, uint64_t now_ms,
         }
         if (next_in(s, &s->later, out))
             return;
-        // Pruning alone may have emptied one queue and filled the other.
-        if (!s->urgent.first && !s->stop_count)
+        // What was pruned on the way may have been what all waited for.
+        if (!s->urgent.first && !barrier_check(s))
             break;
     }
     const bool done = open_count(s) == 0 && s->running == 0;
@@ -200,7 +200,7 @@ void schedule_resolved(struct schedule *s, uint32_t task, const Hash *concrete,
         return;
     const bool pure = !(node->flags & NODE_EFFECT);
     ASSERT(concrete || !pure);
-    node->member_next = flight_new(s, concrete, pure);
+    node->member_next = flight_enter(s, concrete, pure);
     node_enter(s, task, PHASE_AUTHORISE);
     queue_add(s, &s->later, task);
 }
@@ -209,11 +209,11 @@ void schedule_authorised(struct schedule *s, uint32_t task, bool yes)
 {
     ASSERT(task < s->count && s->nodes[task].phase == PHASE_AUTHORISING);
     struct node *node = &s->nodes[task];
-    const uint32_t own = node->member_next;
-    if (ends_here(s, task)) {
-        flight_free(s, own);
-    } else if (!yes) {
-        flight_free(s, own);
+    if (s->cancelled || !yes || !node_is_wanted(node))
+        flight_give_up(s, task);
+    if (ends_here(s, task))
+        return;
+    if (!yes) {
         task_finish(s, task, OUT_END, END_UNAUTHORIZED, BY_NOTHING, NO_TASK);
     } else {
         node_enter(s, task,
@@ -260,7 +260,7 @@ static void cancel_task(struct schedule *s, uint32_t task)
     case PHASE_AUTHORISE:
     case PHASE_JOIN:
     case PHASE_GATE:
-        flight_free(s, node->member_next);
+        flight_give_up(s, task);
         break;
     case PHASE_FLYING: {
         const uint32_t flight = node->flight;
@@ -270,7 +270,7 @@ static void cancel_task(struct schedule *s, uint32_t task)
         }
         flight_leave(s, task);
         if (s->flights[flight].member_count == 0)
-            flight_free(s, flight);
+            flight_rest(s, flight);
         break;
     }
     case PHASE_ASK:

@@ -28,7 +28,7 @@ typedef enum {
     PHASE_WAITING,     /* for its awaits */
     PHASE_RESOLVE,     /* awaits known */
     PHASE_RESOLVING,   /* DO_RESOLVE is out */
-    PHASE_AUTHORISE,   /* concrete, missed; has a flight of its own, `next` */
+    PHASE_AUTHORISE,   /* concrete, missed: a candidate of its flight */
     PHASE_AUTHORISING, /* DO_AUTHORISE is out */
     PHASE_JOIN,        /* may fly: alone or with an equal one */
     PHASE_GATE,        /* a command that waits for the barrier */
@@ -59,8 +59,7 @@ struct node {
     uint32_t queue_next;
     uint32_t flight;                   /* FLYING, or its run is still out */
     uint32_t member_next, member_prev; /* a ring; AUTHORISE to GATE:
-                                          member_next is the flight made for
-                                          it alone */
+                                          member_next is its flight */
     uint32_t cause;
     uint32_t attempts;
     uint8_t phase, out, end, by;
@@ -79,11 +78,13 @@ enum { TASKS_MAX = 1 << 29 };
 
 typedef enum {
     FLIGHT_FREE,
-    FLIGHT_NEW,   /* belongs to a task that is not allowed to fly yet */
+    FLIGHT_NEW,   /* nobody may fly yet */
     FLIGHT_READY, /* in the ready heap or parked */
     FLIGHT_RUNNING,
-    FLIGHT_RETRY, /* until again_ms, then READY */
-    FLIGHT_BUSY   /* until again_ms, then its members are resolved again */
+    FLIGHT_RETRY,  /* until again_ms, then READY */
+    FLIGHT_BUSY,   /* until again_ms, then AGAIN */
+    FLIGHT_LANDED, /* has a result for candidates that come late */
+    FLIGHT_AGAIN   /* candidates that come late are resolved again */
 } FlightState;
 
 struct flight {
@@ -93,8 +94,10 @@ struct flight {
     uint32_t runner;  /* task that names the run */
     uint32_t members; /* ring of tasks, oldest first; FREE: next free one */
     uint32_t member_count;
-    uint8_t state, last_end, stop_end;
+    uint32_t candidates; /* tasks from AUTHORISE to GATE */
+    uint8_t state, last_out, last_end, stop_end;
     bool pure, stop_told;
+    bool listed; /* in the table */
 };
 
 struct ready {
@@ -207,8 +210,9 @@ uint64_t path_add(uint64_t path, uint64_t weight);
 #define NO_TASK UINT32_MAX
 
 /* flight.c: concrete computations that are to run, run, or run again */
-uint32_t flight_new(struct schedule *s, const Hash *concrete, bool pure);
-void flight_free(struct schedule *s, uint32_t flight);
+uint32_t flight_enter(struct schedule *s, const Hash *concrete, bool pure);
+void flight_give_up(struct schedule *s, uint32_t task);
+void flight_rest(struct schedule *s, uint32_t flight);
 void flight_join(struct schedule *s, uint32_t task);
 void flight_leave(struct schedule *s, uint32_t task);
 void flight_start(struct schedule *s, uint32_t flight,

@@ -93,6 +93,10 @@ static uint32_t origin(const struct schedule *s, uint32_t task)
     const struct node *node = &s->nodes[task];
     switch ((TaskBy)node->by) {
     case BY_UPSTREAM:
+        // An error was awaited, and there was none: it begins here.
+        if (s->nodes[node->cause].out == OUT_OK)
+            return task;
+        return node->cause;
     case BY_BLOCKING:
     case BY_BARRIER:
         return node->cause == NO_TASK ? task : node->cause;
@@ -246,14 +250,14 @@ static void release_awaits(struct schedule *s, uint32_t index)
     }
 }
 
-static void leave_waiting(struct schedule *s, uint32_t index, bool release)
+static void leave_waiting(struct schedule *s, uint32_t index)
 {
     struct node *node = &s->nodes[index];
     if (node->flags & NODE_ENDED) {
         node->flags &= (uint8_t)~NODE_ENDED;
         s->doomed--;
     }
-    if (release && node->pending)
+    if (node->pending)
         release_awaits(s, index);
 }
 
@@ -265,9 +269,8 @@ void task_finish(struct schedule *s, uint32_t task, ScheduleOut out, End end,
     struct node *node = &s->nodes[task];
     ASSERT(node->phase != PHASE_DONE && node->phase != PHASE_UNASKED);
     ASSERT((out == OUT_END) == (end != END_NONE));
-    // What only a command awaits that is not released still finishes.
     if (node->phase == PHASE_WAITING)
-        leave_waiting(s, task, by != BY_BARRIER);
+        leave_waiting(s, task);
     node->out = (uint8_t)out;
     node->end = (uint8_t)end;
     node->by = (uint8_t)by;
@@ -320,11 +323,11 @@ void task_prune(struct schedule *s, uint32_t task)
     struct node *node = &s->nodes[task];
     switch ((Phase)node->phase) {
     case PHASE_WAITING:
-        leave_waiting(s, task, true);
+        leave_waiting(s, task);
         break;
     case PHASE_AUTHORISE:
     case PHASE_JOIN:
-        flight_free(s, node->member_next);
+        flight_give_up(s, task);
         break;
     case PHASE_FLYING: {
         const uint32_t flight = node->flight;
