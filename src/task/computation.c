@@ -5,15 +5,20 @@
 
 #include "task/reserved.h"
 
-static const char profile_text[] =
-    "\xa7"
-    "\x63nan\x69" "canonical"
-    "\x64wasm\x63" "2.0"
-    "\x64with\x82" "\x6e" "extended-const" "\x69" "tail-call"
-    "\x65pages\x1a\x00\x01\x00\x00"
-    "\x65rules\x01"
-    "\x65table\x1a\x00\x98\x96\x80"
-    "\x68ipvm/det\x01";
+static const char profile_text[] = "\xa7"
+                                   "\x63nan\x69"
+                                   "canonical"
+                                   "\x64wasm\x63"
+                                   "2.0"
+                                   "\x64with\x82"
+                                   "\x6e"
+                                   "extended-const"
+                                   "\x69"
+                                   "tail-call"
+                                   "\x65pages\x1a\x00\x01\x00\x00"
+                                   "\x65rules\x01"
+                                   "\x65table\x1a\x00\x98\x96\x80"
+                                   "\x68ipvm/det\x01";
 
 Bytes profile_block(void)
 {
@@ -24,11 +29,10 @@ const Cid *profile_cid(void)
 {
     /* bafyreifcqqic4u5xrkqdibsgtylpdlyq5zuz7swjfmf4ksvkrfv3drd6g4 */
     static const Cid cid = {
-        CID_OURS_LEN,
-        {0x01, 0x71, 0x12, 0x20, 0xa2, 0x84, 0x10, 0x2e, 0x53, 0xb7, 0x8a,
-         0xa0, 0x34, 0x06, 0x46, 0x9e, 0x16, 0xf1, 0xaf, 0x10, 0xee, 0x69,
-         0x9f, 0xca, 0xc9, 0x2b, 0x0b, 0xc5, 0x4a, 0xaa, 0x89, 0x6b, 0xb1,
-         0xc4, 0x7e, 0x37}};
+        CID_OURS_LEN, {0x01, 0x71, 0x12, 0x20, 0xa2, 0x84, 0x10, 0x2e, 0x53,
+                       0xb7, 0x8a, 0xa0, 0x34, 0x06, 0x46, 0x9e, 0x16, 0xf1,
+                       0xaf, 0x10, 0xee, 0x69, 0x9f, 0xca, 0xc9, 0x2b, 0x0b,
+                       0xc5, 0x4a, 0xaa, 0x89, 0x6b, 0xb1, 0xc4, 0x7e, 0x37}};
     return &cid;
 }
 

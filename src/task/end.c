@@ -11,42 +11,48 @@ struct end_row {
 
 static const struct end_row ends[END_COUNT] = {
     [END_NONE] = {{"", 0}, {"", 0}},
-    [END_REFUSED_MODULE] = {TEXT("refused/module"),
-                            TEXT("the module is not Wasm, or uses features "
-                                 "outside the determinism profile")},
-    [END_REFUSED_IMPORT] = {TEXT("refused/import"),
-                            TEXT("the module imports what the pure world "
-                                 "does not offer")},
-    [END_REFUSED_FUNCTION] = {TEXT("refused/function"),
-                              TEXT("the module has no such function, or its "
-                                   "types cannot be called")},
-    [END_REFUSED_ARGUMENT] = {TEXT("refused/argument"),
-                              TEXT("an argument does not fit the function")},
-    [END_REFUSED_PROFILE] = {TEXT("refused/profile"),
-                             TEXT("the determinism profile is not known "
-                                  "here")},
-    [END_REFUSED_COMMAND] = {TEXT("refused/command"),
-                             TEXT("nobody here performs this command")},
-    [END_LIMIT_FUEL] = {TEXT("limit/fuel"), TEXT("the fuel was used up")},
-    [END_LIMIT_MEMORY] = {TEXT("limit/memory"),
-                          TEXT("more memory was needed than the limit "
-                               "allows")},
-    [END_LIMIT_TIME] = {TEXT("limit/time"),
-                        TEXT("the time limit was reached")},
-    [END_LIMIT_STACK] = {TEXT("limit/stack"), TEXT("the stack was used up")},
-    [END_LIMIT_RESULT] = {TEXT("limit/result"),
-                          TEXT("the result is too big to keep")},
-    [END_LIMIT_COMPILE] = {TEXT("limit/compile"),
-                           TEXT("compiling the module took too much")},
-    [END_UNAVAILABLE] = {TEXT("unavailable"),
-                         TEXT("a block is missing, or its hash is not "
-                              "supported")},
-    [END_UNAUTHORIZED] = {TEXT("unauthorized"),
-                          TEXT("no proof allows this task")},
-    [END_CANCELLED] = {TEXT("cancelled"), TEXT("it was cancelled")},
-    [END_BLOCKED] = {TEXT("blocked"),
-                     TEXT("what it awaits ended without a result")},
-    [END_HOST] = {TEXT("host"), TEXT("the host failed, not the task")},
+    [END_REFUSED_MODULE] = {TEXT_INIT("refused/module"),
+                            TEXT_INIT(
+                                "the module is not Wasm, or uses features "
+                                "outside the determinism profile")},
+    [END_REFUSED_IMPORT] = {TEXT_INIT("refused/import"),
+                            TEXT_INIT("the module imports what the pure world "
+                                      "does not offer")},
+    [END_REFUSED_FUNCTION] = {TEXT_INIT("refused/function"),
+                              TEXT_INIT(
+                                  "the module has no such function, or its "
+                                  "types cannot be called")},
+    [END_REFUSED_ARGUMENT] = {TEXT_INIT("refused/argument"),
+                              TEXT_INIT(
+                                  "an argument does not fit the function")},
+    [END_REFUSED_PROFILE] = {TEXT_INIT("refused/profile"),
+                             TEXT_INIT("the determinism profile is not known "
+                                       "here")},
+    [END_REFUSED_COMMAND] = {TEXT_INIT("refused/command"),
+                             TEXT_INIT("nobody here performs this command")},
+    [END_LIMIT_FUEL] = {TEXT_INIT("limit/fuel"),
+                        TEXT_INIT("the fuel was used up")},
+    [END_LIMIT_MEMORY] = {TEXT_INIT("limit/memory"),
+                          TEXT_INIT("more memory was needed than the limit "
+                                    "allows")},
+    [END_LIMIT_TIME] = {TEXT_INIT("limit/time"),
+                        TEXT_INIT("the time limit was reached")},
+    [END_LIMIT_STACK] = {TEXT_INIT("limit/stack"),
+                         TEXT_INIT("the stack was used up")},
+    [END_LIMIT_RESULT] = {TEXT_INIT("limit/result"),
+                          TEXT_INIT("the result is too big to keep")},
+    [END_LIMIT_COMPILE] = {TEXT_INIT("limit/compile"),
+                           TEXT_INIT("compiling the module took too much")},
+    [END_UNAVAILABLE] = {TEXT_INIT("unavailable"),
+                         TEXT_INIT("a block is missing, or its hash is not "
+                                   "supported")},
+    [END_UNAUTHORIZED] = {TEXT_INIT("unauthorized"),
+                          TEXT_INIT("no proof allows this task")},
+    [END_CANCELLED] = {TEXT_INIT("cancelled"), TEXT_INIT("it was cancelled")},
+    [END_BLOCKED] = {TEXT_INIT("blocked"),
+                     TEXT_INIT("what it awaits ended without a result")},
+    [END_HOST] = {TEXT_INIT("host"),
+                  TEXT_INIT("the host failed, not the task")},
 };
 
 Text end_name(End end)

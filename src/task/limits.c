@@ -8,16 +8,18 @@ struct unit {
 };
 
 static const struct unit durations[] = {
-    {TEXT("ms"), 1},           {TEXT("s"), 1000},
-    {TEXT("m"), 60000},        {TEXT("h"), 3600000},
-    {TEXT("d"), UINT64_C(86400000)},
+    {TEXT_INIT("ms"), 1},
+    {TEXT_INIT("s"), 1000},
+    {TEXT_INIT("m"), 60000},
+    {TEXT_INIT("h"), 3600000},
+    {TEXT_INIT("d"), UINT64_C(86400000)},
 };
 static const struct unit sizes[] = {
-    {TEXT("B"), 1},
-    {TEXT("KiB"), UINT64_C(1) << 10},
-    {TEXT("MiB"), UINT64_C(1) << 20},
-    {TEXT("GiB"), UINT64_C(1) << 30},
-    {TEXT("TiB"), UINT64_C(1) << 40},
+    {TEXT_INIT("B"), 1},
+    {TEXT_INIT("KiB"), UINT64_C(1) << 10},
+    {TEXT_INIT("MiB"), UINT64_C(1) << 20},
+    {TEXT_INIT("GiB"), UINT64_C(1) << 30},
+    {TEXT_INIT("TiB"), UINT64_C(1) << 40},
 };
 
 struct quantity {
@@ -57,8 +59,8 @@ static Status quantity_parse(const struct quantity *quantity, Text text,
     Text unit = {text.data + len, text.len - len};
     if (len == 0)
         return fail_at(err, STATUS_INVALID, 0,
-                       "expected a %s such as %s, got '%.*s'",
-                       quantity->what, quantity->examples,
+                       "expected a %s such as %s, got '%.*s'", quantity->what,
+                       quantity->examples,
                        (int)(text.len > 40 ? 40 : text.len), text.data);
     if (!find_factor(quantity, unit, &factor))
         return fail_at(err, STATUS_INVALID, len,
@@ -85,9 +87,8 @@ Status duration_parse(Text text, uint64_t *ms, struct error *err)
 
 Status size_parse(Text text, uint64_t *bytes, struct error *err)
 {
-    static const struct quantity size = {
-        "size", "4096, 64KiB, 512MiB or 2GiB", sizes,
-        sizeof sizes / sizeof *sizes};
+    static const struct quantity size = {"size", "4096, 64KiB, 512MiB or 2GiB",
+                                         sizes, sizeof sizes / sizeof *sizes};
 
     return quantity_parse(&size, text, bytes, err);
 }

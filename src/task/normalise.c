@@ -58,8 +58,7 @@ static Status replace_file(const struct walk *walk, Text key, Bytes bytes,
     return STATUS_OK;
 }
 
-static Status replace_value(const struct walk *walk, Value *value,
-                            size_t *len)
+static Status replace_value(const struct walk *walk, Value *value, size_t *len)
 {
     Cid *cid = ARENA_NEW(walk->arena, Cid);
 

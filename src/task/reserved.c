@@ -3,15 +3,15 @@
 #include "task/reserved.h"
 
 static const Text branch_keys[] = {
-    [BRANCH_OK] = TEXT("await/ok"),
-    [BRANCH_ERROR] = TEXT("await/error"),
-    [BRANCH_ANY] = TEXT("await/*"),
+    [BRANCH_OK] = TEXT_INIT("await/ok"),
+    [BRANCH_ERROR] = TEXT_INIT("await/error"),
+    [BRANCH_ANY] = TEXT_INIT("await/*"),
 };
 
 static const Text error_names[] = {
-    TEXT("trap"),
-    TEXT("unrepresentable"),
-    TEXT("upstream"),
+    TEXT_INIT("trap"),
+    TEXT_INIT("unrepresentable"),
+    TEXT_INIT("upstream"),
 };
 
 static bool is_known_error(const Value *value)
@@ -88,7 +88,8 @@ static Status refuse_reserved(const Value *value, struct error *err)
 
     return fail(err, STATUS_INVALID,
                 "a map whose only key is '%.*s' is reserved and not allowed "
-                "here", len, key.data);
+                "here",
+                len, key.data);
 }
 
 /* True if the map is one of those that count as a leaf. */

@@ -36,14 +36,14 @@ static Value awaited_value(struct substitution *sub, const Value *promise)
 
     if (!result) {
         ASSERT(awaited->is_upstream);
-        upstream = value_map1(sub->arena, TEXT("error"),
-                              upstream_error(sub->arena));
+        upstream =
+            value_map1(sub->arena, TEXT("error"), upstream_error(sub->arena));
         result = &upstream;
     }
     if (branch == BRANCH_ANY)
         return *result;
-    const Value *inner = value_get(
-        result, branch == BRANCH_OK ? TEXT("ok") : TEXT("error"));
+    const Value *inner =
+        value_get(result, branch == BRANCH_OK ? TEXT("ok") : TEXT("error"));
     ASSERT(inner);
     return *inner;
 }
@@ -129,9 +129,8 @@ Status args_check(Text cmd, const Value *args, ValueFrom from,
 }
 
 static Status make_concrete(const struct task *task, const Value *args,
-                            const struct block_sink *sink,
-                            struct arena *arena, Bytes *block, Hash *hash,
-                            struct error *err)
+                            const struct block_sink *sink, struct arena *arena,
+                            Bytes *block, Hash *hash, struct error *err)
 {
     Value normal;
 

@@ -52,7 +52,7 @@ struct task {
     struct retry retry;
     TaskClass class;
     Hash symbolic;
-    const struct await *awaits;
+    struct await *awaits;
     uint32_t await_count;
     uint32_t line; /* where it stands in its manifest, or 0 */
 };
