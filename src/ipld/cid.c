@@ -6,8 +6,8 @@
 #include "ipld/varint.h"
 
 enum {
-    V0_LEN = 34,         /* 12 20 and a sha2-256 digest */
-    V0_TEXT_LEN = 46,    /* the same in base58btc: "Qm…" */
+    V0_LEN = 34,                          /* 12 20 and a sha2-256 digest */
+    V0_TEXT_LEN = 46,                     /* the same in base58btc: "Qm…" */
     TEXT_LEN_MAX = 1 + 2 * CID_BYTES_MAX, /* base16 is the longest */
 };
 
@@ -47,8 +47,7 @@ static Status read_v1(Bytes bytes, struct cid_parts *out, struct error *err)
     return STATUS_OK;
 }
 
-static Status read_parts(Bytes bytes, struct cid_parts *out,
-                         struct error *err)
+static Status read_parts(Bytes bytes, struct cid_parts *out, struct error *err)
 {
     if (!is_v0(bytes))
         return read_v1(bytes, out, err);

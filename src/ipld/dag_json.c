@@ -34,8 +34,8 @@ static Status invalid(const struct reader *reader, const uint8_t *where,
 static void skip_blanks(struct reader *reader)
 {
     while (reader->at < reader->end &&
-           (*reader->at == ' ' || *reader->at == '\n' ||
-            *reader->at == '\t' || *reader->at == '\r'))
+           (*reader->at == ' ' || *reader->at == '\n' || *reader->at == '\t' ||
+            *reader->at == '\r'))
         reader->at++;
 }
 
@@ -191,10 +191,10 @@ static bool read_integer(Text digits, bool negative, Value *out)
         if (__builtin_mul_overflow(number, 10, &number) ||
             __builtin_add_overflow(number, digit, &number)) {
             // -2^64 alone has one more than fits.
-            *out = (Value){.kind = VALUE_INT,
-                           .negative = true,
-                           .magnitude = UINT64_MAX};
-            return negative && text_equal(digits, TEXT("18446744073709551616"));
+            *out = (Value){
+                .kind = VALUE_INT, .negative = true, .magnitude = UINT64_MAX};
+            return negative &&
+                   text_equal(digits, TEXT("18446744073709551616"));
         }
     }
     negative = negative && number != 0;
@@ -322,13 +322,11 @@ static Status close_map(struct reader *reader, const uint8_t *where,
         qsort(entries, count, sizeof *entries, compare_entries);
     for (size_t index = 1; index < count; index++)
         if (text_equal(entries[index - 1].key, entries[index].key))
-            return fail_at(reader->err, STATUS_INVALID,
-                           (size_t)(where - reader->start),
-                           "dag-json: map key \"%.*s\" appears twice",
-                           entries[index].key.len < 60
-                               ? (int)entries[index].key.len
-                               : 60,
-                           entries[index].key.data);
+            return fail_at(
+                reader->err, STATUS_INVALID, (size_t)(where - reader->start),
+                "dag-json: map key \"%.*s\" appears twice",
+                entries[index].key.len < 60 ? (int)entries[index].key.len : 60,
+                entries[index].key.data);
     struct value_entry *copy =
         arena_alloc(reader->arena, count * sizeof *copy);
     if (count)
@@ -401,8 +399,7 @@ static Status read_word(struct reader *reader, Value *out)
                  {{"true", 4}, {.kind = VALUE_BOOL, .boolean = true}},
                  {{"false", 5}, {.kind = VALUE_BOOL, .boolean = false}}};
 
-    Text rest = {(const char *)reader->at,
-                 (size_t)(reader->end - reader->at)};
+    Text rest = {(const char *)reader->at, (size_t)(reader->end - reader->at)};
     for (size_t index = 0; index < 3; index++)
         if (text_starts_with(rest, words[index].text)) {
             reader->at += words[index].text.len;

@@ -28,7 +28,7 @@ Status dag_json_decode(Bytes bytes, struct arena *arena, Value *out,
 Status dag_json_encode(const Value *value, struct buffer *out,
                        struct error *err);
 
-/* The same on many lines, indented by two, for people. No newline at the end. */
+/* The same on many lines, indented by two, for people; no newline behind. */
 Status dag_json_print(const Value *value, struct buffer *out,
                       struct error *err);
 

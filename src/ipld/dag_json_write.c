@@ -72,8 +72,7 @@ static void write_int(struct buffer *out, const Value *value)
     else if (value->magnitude == UINT64_MAX)
         buffer_add_text(out, TEXT("-18446744073709551616"));
     else
-        buffer_format(out, "-%llu",
-                      (unsigned long long)value->magnitude + 1);
+        buffer_format(out, "-%llu", (unsigned long long)value->magnitude + 1);
 }
 
 static void write_float(struct buffer *out, double number)
@@ -172,8 +171,7 @@ static Status write_entries(struct writer *writer,
     for (size_t index = 0; index < count; index++) {
         write_between(writer, index);
         write_text(writer->out, entries[index]->key);
-        buffer_add_text(writer->out,
-                        writer->pretty ? TEXT(": ") : TEXT(":"));
+        buffer_add_text(writer->out, writer->pretty ? TEXT(": ") : TEXT(":"));
         TRY(write_value(writer, &entries[index]->value));
     }
     return STATUS_OK;

@@ -122,12 +122,11 @@ static Status read_links(Bytes bytes, struct dag_pb_link *links,
     }
 }
 
-Status dag_pb_decode(Bytes bytes, struct arena *arena,
-                     struct dag_pb_node *out, struct error *err)
+Status dag_pb_decode(Bytes bytes, struct arena *arena, struct dag_pb_node *out,
+                     struct error *err)
 {
     TRY(survey(bytes, out, err));
-    struct dag_pb_link *links =
-        arena_alloc(arena, out->count * sizeof *links);
+    struct dag_pb_link *links = arena_alloc(arena, out->count * sizeof *links);
     out->links = links;
     return read_links(bytes, links, err);
 }
@@ -161,15 +160,13 @@ void dag_pb_encode(const struct dag_pb_node *node, struct buffer *out)
 
 /* --- The data model ----------------------------------------------------- */
 
-static Value link_to_value(const struct dag_pb_link *link,
-                           struct arena *arena)
+static Value link_to_value(const struct dag_pb_link *link, struct arena *arena)
 {
     struct value_entry entries[3];
     size_t count = 0;
 
     entries[count].key = TEXT("Hash");
-    entries[count++].value =
-        (Value){.kind = VALUE_LINK, .link = link->cid};
+    entries[count++].value = (Value){.kind = VALUE_LINK, .link = link->cid};
     if (link->has_name) {
         entries[count].key = TEXT("Name");
         entries[count++].value = value_text(link->name);
@@ -256,9 +253,8 @@ Status dag_pb_from_value(const Value *value, struct arena *arena,
         return bad_form("it has unknown fields", err);
     struct dag_pb_link *copy =
         arena_array(arena, links->list.count, sizeof *copy);
-    *out = (struct dag_pb_node){.links = copy,
-                                .count = links->list.count,
-                                .has_data = data != NULL};
+    *out = (struct dag_pb_node){
+        .links = copy, .count = links->list.count, .has_data = data != NULL};
     if (data)
         out->data = data->bytes;
     return links_from_value(links, copy, err);

@@ -31,8 +31,8 @@ struct dag_pb_node {
  * `bytes`. Data may stand before or behind the links, never between.
  * STATUS_INVALID with the offset: fields out of order, twice, unknown or with
  * another wire type, a link without a CID, varints not in shortest form. */
-Status dag_pb_decode(Bytes bytes, struct arena *arena,
-                     struct dag_pb_node *out, struct error *err);
+Status dag_pb_decode(Bytes bytes, struct arena *arena, struct dag_pb_node *out,
+                     struct error *err);
 
 /* Appends the canonical form: the links in the order given (sorted by name is
  * the caller's part), then data. */

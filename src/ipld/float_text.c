@@ -113,9 +113,9 @@ size_t float_to_text(double number, char out[FLOAT_TEXT_MAX])
         *at++ = '-';
         room--;
     }
-    struct decimal decimal =
-        number == 0 ? (struct decimal){.count = 1, .point = 1}
-                    : shortest_decimal(fabs(number));
+    struct decimal decimal = number == 0
+                                 ? (struct decimal){.count = 1, .point = 1}
+                                 : shortest_decimal(fabs(number));
     snprintf(digits, sizeof digits, "%llu",
              (unsigned long long)decimal.digits);
     int count = (int)strlen(digits); // One more than asked for after a carry.

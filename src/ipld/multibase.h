@@ -37,7 +37,6 @@ static inline size_t base64_length(size_t len)
     return len / 3 * 4 + (len % 3 * 8 + 5) / 6;
 }
 size_t base64_encode(Bytes bytes, char *out);
-Status base64_decode(Text text, uint8_t *out, size_t *len,
-                     struct error *err);
+Status base64_decode(Text text, uint8_t *out, size_t *len, struct error *err);
 
 #endif

@@ -54,8 +54,7 @@ static Status read_bytes(struct protobuf_reader *reader, Bytes *out,
 }
 
 Status protobuf_next(struct protobuf_reader *reader,
-                     struct protobuf_field *out, bool *done,
-                     struct error *err)
+                     struct protobuf_field *out, bool *done, struct error *err)
 {
     uint64_t key;
 

@@ -117,8 +117,7 @@ static Status walk_loaded(struct walk *walk, const struct unixfs_node *node,
 {
     TRY(give(walk, node->data, at));
     at += node->data.len;
-    for (size_t index = 0; index < node->dag.count && at < walk->to;
-         index++) {
+    for (size_t index = 0; index < node->dag.count && at < walk->to; index++) {
         uint64_t size = node->sizes[index];
         if (at + size > walk->from)
             TRY(walk_node(walk, node->dag.links[index].cid, at, size,

@@ -35,11 +35,7 @@ struct unixfs_source {
     void *context;
 };
 
-typedef enum {
-    UNIXFS_FILE,
-    UNIXFS_DIRECTORY,
-    UNIXFS_SYMLINK
-} UnixfsKind;
+typedef enum { UNIXFS_FILE, UNIXFS_DIRECTORY, UNIXFS_SYMLINK } UnixfsKind;
 
 struct unixfs_info {
     UnixfsKind kind;
@@ -93,9 +89,8 @@ Status unixfs_list(const struct unixfs_source *source, Bytes cid,
 /* Finds the CID at `path`, names joined by '/', below a directory; empty
  * names do not count. STATUS_NOT_FOUND: no such name; STATUS_INVALID
  * also when a name is looked for in what is no directory. */
-Status unixfs_resolve(const struct unixfs_source *source, Bytes cid,
-                      Text path, struct arena *arena, Bytes *out,
-                      struct error *err);
+Status unixfs_resolve(const struct unixfs_source *source, Bytes cid, Text path,
+                      struct arena *arena, Bytes *out, struct error *err);
 
 /* The target of a symlink, in `arena`. */
 Status unixfs_symlink(const struct unixfs_source *source, Bytes cid,

@@ -86,8 +86,7 @@ struct hamt_visitor {
 
 static Status visit_link(const struct dag_pb_link *link, uint64_t here,
                          size_t digits, const struct place *place,
-                         const struct hamt_visitor *visitor,
-                         struct error *err)
+                         const struct hamt_visitor *visitor, struct error *err)
 {
     Text name = {link->name.data + digits, link->name.len - digits};
     uint64_t prefix = place->prefix << place->bits | here;
@@ -100,15 +99,13 @@ static Status visit_link(const struct dag_pb_link *link, uint64_t here,
     }
     TRY(check_name(name, err));
     if (hash_prefix(murmur3_64(text_bytes(name)), place) != prefix)
-        return malformed("a name in a HAMT where its hash does not lead",
-                         err);
+        return malformed("a name in a HAMT where its hash does not lead", err);
     return visitor->entry(visitor->context, name, link, err);
 }
 
 static Status visit_hamt(const struct unixfs_node *node,
                          const struct place *place,
-                         const struct hamt_visitor *visitor,
-                         struct error *err)
+                         const struct hamt_visitor *visitor, struct error *err)
 {
     uint64_t last = UINT64_MAX;
 
@@ -121,8 +118,7 @@ static Status visit_hamt(const struct unixfs_node *node,
         uint64_t here = read_place(link->name, node->fanout);
         if (here == UINT64_MAX || !bit_is_set(node->data, here) ||
             (last != UINT64_MAX && here <= last))
-            return malformed("links of a HAMT are not those of its bits",
-                             err);
+            return malformed("links of a HAMT are not those of its bits", err);
         last = here;
         TRY(visit_link(link, here, digits_of(node->fanout), place, visitor,
                        err));
@@ -297,8 +293,8 @@ static Status find_name(const struct unixfs_source *source, Bytes cid,
                         Text name, struct arena *arena, Bytes *out,
                         struct error *err)
 {
-    struct search search = {source, arena, name,
-                            murmur3_64(text_bytes(name)), out, false};
+    struct search search = {source, arena, name, murmur3_64(text_bytes(name)),
+                            out,    false};
     struct unixfs_loaded loaded;
 
     TRY(unixfs_load(source, cid, &loaded, err));
@@ -309,9 +305,8 @@ static Status find_name(const struct unixfs_source *source, Bytes cid,
     return status;
 }
 
-Status unixfs_resolve(const struct unixfs_source *source, Bytes cid,
-                      Text path, struct arena *arena, Bytes *out,
-                      struct error *err)
+Status unixfs_resolve(const struct unixfs_source *source, Bytes cid, Text path,
+                      struct arena *arena, Bytes *out, struct error *err)
 {
     *out = arena_copy_bytes(arena, cid);
     size_t at = 0;

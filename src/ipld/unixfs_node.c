@@ -39,8 +39,7 @@ static Status add_size(struct inner *inner, uint64_t size, struct error *err)
 }
 
 static Status read_sizes(struct inner *inner,
-                         const struct protobuf_field *field,
-                         struct error *err)
+                         const struct protobuf_field *field, struct error *err)
 {
     struct protobuf_reader packed = {.bytes = field->bytes};
     uint64_t size;
@@ -57,8 +56,7 @@ static Status read_sizes(struct inner *inner,
 }
 
 static Status read_field(struct inner *inner,
-                         const struct protobuf_field *field,
-                         struct error *err)
+                         const struct protobuf_field *field, struct error *err)
 {
     if (field->number >= FIELD_COUNT)
         return STATUS_OK; // Mode, time, and what others may add.
@@ -150,9 +148,8 @@ static Status check_type(const struct inner *inner, struct unixfs_node *node,
     case UNIXFS_NODE_FILE:
         return check_file(inner, node, err);
     case UNIXFS_NODE_DIRECTORY:
-        return node->data.len == 0
-                   ? STATUS_OK
-                   : malformed("a directory has data", err);
+        return node->data.len == 0 ? STATUS_OK
+                                   : malformed("a directory has data", err);
     case UNIXFS_NODE_SYMLINK:
         return node->dag.count == 0 ? STATUS_OK
                                     : malformed("a symlink has links", err);
@@ -183,8 +180,7 @@ Status unixfs_node_read(uint64_t codec, Bytes block, struct arena *arena,
     inner.sizes_max = out->dag.count;
     inner.sizes = arena_alloc(arena, inner.sizes_max * sizeof *inner.sizes);
     TRY(read_inner(out->dag.data, &inner, err));
-    if (!inner.seen[FIELD_TYPE] ||
-        inner.number[FIELD_TYPE] > UNIXFS_NODE_HAMT)
+    if (!inner.seen[FIELD_TYPE] || inner.number[FIELD_TYPE] > UNIXFS_NODE_HAMT)
         return malformed("unknown type", err);
     out->type = (UnixfsNodeType)inner.number[FIELD_TYPE];
     out->data = inner.data;

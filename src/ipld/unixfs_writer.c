@@ -49,16 +49,15 @@ struct unixfs_writer {
     struct level levels[LEVELS_MAX];
 };
 
-struct unixfs_writer *
-unixfs_writer_new(const struct unixfs_writer_options *options,
-                  const struct unixfs_block_sink *sink)
+struct unixfs_writer *unixfs_writer_new(
+    const struct unixfs_writer_options *options,
+    const struct unixfs_block_sink *sink)
 {
     struct unixfs_writer *writer = HEAP_NEW(struct unixfs_writer);
-    writer->chunk_size = options && options->chunk_size
-                             ? options->chunk_size
-                             : UNIXFS_CHUNK_SIZE;
-    writer->links_max = options && options->links_max ? options->links_max
-                                                      : UNIXFS_LINKS_MAX;
+    writer->chunk_size = options && options->chunk_size ? options->chunk_size
+                                                        : UNIXFS_CHUNK_SIZE;
+    writer->links_max =
+        options && options->links_max ? options->links_max : UNIXFS_LINKS_MAX;
     ASSERT(writer->chunk_size <= UNIXFS_CHUNK_SIZE_MAX);
     ASSERT(writer->links_max >= 2 && writer->links_max <= 8192);
     writer->sink = *sink;

@@ -35,9 +35,9 @@ struct unixfs_writer;
 
 /* `options` may be NULL. Values out of range stop the program: check what a
  * person typed against the constants above. */
-struct unixfs_writer *
-unixfs_writer_new(const struct unixfs_writer_options *options,
-                  const struct unixfs_block_sink *sink);
+struct unixfs_writer *unixfs_writer_new(
+    const struct unixfs_writer_options *options,
+    const struct unixfs_block_sink *sink);
 void unixfs_writer_free(struct unixfs_writer *writer);
 
 /* Adds bytes to the end of the file. Pieces as long as a chunk are hashed

@@ -7,9 +7,9 @@
 
 const char *value_kind_name(ValueKind kind)
 {
-    static const char *const names[] = {"null", "bool",  "int",  "float",
-                                        "text", "bytes", "link", "list",
-                                        "map"};
+    static const char *const names[] = {"null",  "bool", "int",
+                                        "float", "text", "bytes",
+                                        "link",  "list", "map"};
     ASSERT((unsigned)kind < sizeof names / sizeof names[0]);
     return names[kind];
 }

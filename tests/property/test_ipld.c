@@ -233,11 +233,10 @@ static void every_value_survives_dag_json(void **state)
                 STATUS_OK)
                 fail_msg("round %zu: %s", round, err.message);
             assert_true(value_equal(&value, &again));
-            assert_int_equal(dag_json_print(&value, &pretty, NULL),
-                             STATUS_OK);
-            assert_int_equal(dag_json_decode(buffer_bytes(&pretty), &arena,
-                                             &again, NULL),
-                             STATUS_OK);
+            assert_int_equal(dag_json_print(&value, &pretty, NULL), STATUS_OK);
+            assert_int_equal(
+                dag_json_decode(buffer_bytes(&pretty), &arena, &again, NULL),
+                STATUS_OK);
             assert_true(value_equal(&value, &again));
         }
         buffer_deinit(&plain);
@@ -313,9 +312,9 @@ static void files_of_any_shape_read_back(void **state)
         size_t from = below(len + 1), count = below(len - from + 1);
         uint8_t *out = malloc(count + 1);
         assert_non_null(out);
-        assert_int_equal(unixfs_read(&source, cid_bytes(&root), from, out,
-                                     count, NULL),
-                         STATUS_OK);
+        assert_int_equal(
+            unixfs_read(&source, cid_bytes(&root), from, out, count, NULL),
+            STATUS_OK);
         assert_memory_equal(out, bytes.data + from, count);
         free(out);
         unixfs_writer_free(writer);

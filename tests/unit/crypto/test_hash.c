@@ -4,9 +4,9 @@
 #include "crypto/hash.h"
 
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 

@@ -44,8 +44,7 @@ static inline Status block_map_put(void *context, const Cid *cid, Bytes block,
 }
 
 static inline Status block_map_get(void *context, Bytes cid,
-                                   struct unixfs_block *out,
-                                   struct error *err)
+                                   struct unixfs_block *out, struct error *err)
 {
     struct block_map *blocks = context;
     (void)err;
@@ -59,8 +58,7 @@ static inline Status block_map_get(void *context, Bytes cid,
     return STATUS_OK;
 }
 
-static inline void block_map_release(void *context,
-                                     struct unixfs_block *block)
+static inline void block_map_release(void *context, struct unixfs_block *block)
 {
     struct block_map *blocks = context;
     blocks->on_loan--;

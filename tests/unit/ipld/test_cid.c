@@ -52,23 +52,35 @@ static void reads_every_spelling(void **state)
     static const char *const prefixed[] = {"/ipfs/" EMPTY, "ipfs://" EMPTY,
                                            "/ipfs/" EMPTY_V0};
     for (size_t index = 0; index < 3; index++)
-        assert_int_equal(
-            cid_from_text(text_of(prefixed[index]), &read, NULL), STATUS_OK);
+        assert_int_equal(cid_from_text(text_of(prefixed[index]), &read, NULL),
+                         STATUS_OK);
     cid_to_text(&read, text);
     assert_string_equal(text, EMPTY_V0);
     assert_int_equal(cid_codec(&read), CODEC_DAG_PB);
 }
 
 static const char *const bad_text[] = {
-    "", "b", "Q", "x", "bafy", "/ipfs/", "ipfs://", EMPTY "/", EMPTY "a",
-    " " EMPTY, "/ipfs/" EMPTY "/file", "/ipns/" EMPTY,
-    "a" EMPTY, "z" EMPTY_V0, /* version 0 has no base prefix */
-    "QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1", /* too short */
+    "",
+    "b",
+    "Q",
+    "x",
+    "bafy",
+    "/ipfs/",
+    "ipfs://",
+    EMPTY "/",
+    EMPTY "a",
+    " " EMPTY,
+    "/ipfs/" EMPTY "/file",
+    "/ipns/" EMPTY,
+    "a" EMPTY,
+    "z" EMPTY_V0, /* version 0 has no base prefix */
+    "QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1",  /* too short */
     "QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR10", /* 0 is no digit */
     "Qm1111111111111111111111111111111111111111111O",
     "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvykv", /* bits */
     "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyk1",
-    "MAVUSIA", "mAVUSIA==",
+    "MAVUSIA",
+    "mAVUSIA==",
 };
 
 static void refuses_text_that_is_no_cid(void **state)
@@ -93,16 +105,23 @@ static void refuses_text_that_is_no_cid(void **state)
 }
 
 static const char *const bad_bytes[] = {
-    "", "01", "0155", "015512", "01551220", "00", "02551200", "0055120100",
-    "81005512 0100",            /* version not minimal */
-    "01 d500 12 01 00",         /* codec not minimal */
-    "0155 9200 01 00",          /* hash code not minimal */
-    "0155 12 8100 00",          /* length not minimal */
-    "0155 12 02 00",            /* shorter than it says */
-    "0155 12 01 0000",          /* longer */
-    "1220 " HEX "00",           /* version 0, a byte too long */
+    "",
+    "01",
+    "0155",
+    "015512",
+    "01551220",
+    "00",
+    "02551200",
+    "0055120100",
+    "81005512 0100",    /* version not minimal */
+    "01 d500 12 01 00", /* codec not minimal */
+    "0155 9200 01 00",  /* hash code not minimal */
+    "0155 12 8100 00",  /* length not minimal */
+    "0155 12 02 00",    /* shorter than it says */
+    "0155 12 01 0000",  /* longer */
+    "1220 " HEX "00",   /* version 0, a byte too long */
     "1221 " HEX "00",
-    "ffffffffffffffffffff",     /* more than nine bytes of varint */
+    "ffffffffffffffffffff", /* more than nine bytes of varint */
     "01 ffffffffffffffffff7f 12 00",
     "01 80808080808080808001 12 00", /* 2^63 */
 };
@@ -178,8 +197,8 @@ static void verifies_bytes(void **state)
                      STATUS_CORRUPT);
     assert_non_null(strstr(err.message, "bafkrei"));
     // sha1, and a digest cut short.
-    Bytes sha1 = exact_from_hex(
-        "01551114a9993e364706816aba3e25717850c26c9cd0d89d");
+    Bytes sha1 =
+        exact_from_hex("01551114a9993e364706816aba3e25717850c26c9cd0d89d");
     assert_int_equal(cid_from_bytes(sha1, &cid, NULL), STATUS_OK);
     assert_int_equal(cid_verify(&cid, bytes_of("abc", 3), NULL),
                      STATUS_UNSUPPORTED);

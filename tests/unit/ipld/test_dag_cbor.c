@@ -10,27 +10,39 @@
 #define ZEROS_32 ZEROS_16 ZEROS_16
 
 static const char *const good[] = {
-    "f6",                  /* null */
-    "f4", "f5",            /* false, true */
-    "00", "17",            /* 0, 23 */
-    "1818", "18ff",        /* 24, 255 */
-    "190100", "19ffff",    /* 256, 65535 */
-    "1a00010000",          /* 65536 */
-    "1affffffff",          /* 2^32 - 1 */
-    "1b0000000100000000",  /* 2^32 */
-    "1bffffffffffffffff",  /* 2^64 - 1 */
-    "20", "3bffffffffffffffff",             /* -1, -2^64 */
-    "fb3ff0000000000000",                   /* 1.0 is not 1 */
-    "fb8000000000000000",                   /* -0.0 is kept */
-    "fb0000000000000001",                   /* the smallest subnormal */
-    "fb7fefffffffffffff",                   /* the largest */
-    "40", "43010203",                       /* bytes */
-    "60", "6161", "63e6b0b4", "64f0908591", /* text */
-    "80", "83010203", "8180", "a0",         /* lists, the empty map */
-    "a26161016162 02",                      /* sorted by bytes … */
-    "a2617a01626161 02",                    /* … after the length */
-    "d82a58250001551220" ZEROS_32, /* a link: raw, sha2-256 */
-    "d82a5823001220" ZEROS_32,     /* version 0 */
+    "f6", /* null */
+    "f4",
+    "f5", /* false, true */
+    "00",
+    "17", /* 0, 23 */
+    "1818",
+    "18ff", /* 24, 255 */
+    "190100",
+    "19ffff",             /* 256, 65535 */
+    "1a00010000",         /* 65536 */
+    "1affffffff",         /* 2^32 - 1 */
+    "1b0000000100000000", /* 2^32 */
+    "1bffffffffffffffff", /* 2^64 - 1 */
+    "20",
+    "3bffffffffffffffff", /* -1, -2^64 */
+    "fb3ff0000000000000", /* 1.0 is not 1 */
+    "fb8000000000000000", /* -0.0 is kept */
+    "fb0000000000000001", /* the smallest subnormal */
+    "fb7fefffffffffffff", /* the largest */
+    "40",
+    "43010203", /* bytes */
+    "60",
+    "6161",
+    "63e6b0b4",
+    "64f0908591", /* text */
+    "80",
+    "83010203",
+    "8180",
+    "a0",                           /* lists, the empty map */
+    "a26161016162 02",              /* sorted by bytes … */
+    "a2617a01626161 02",            /* … after the length */
+    "d82a58250001551220" ZEROS_32,  /* a link: raw, sha2-256 */
+    "d82a5823001220" ZEROS_32,      /* version 0 */
     "d82a450001550000",             /* identity of nothing */
     "d82a4b0001b0ea0181e00302aabb", /* codec and hash nobody knows */
     "98186060606060606060606060606060606060606060606060 60",
@@ -69,8 +81,8 @@ static void refuses_every_truncation(void **state)
             struct arena arena = {0};
             Value value;
             Bytes part = exact_copy(bytes_of(whole.data, len));
-            assert_int_not_equal(
-                dag_cbor_decode(part, &arena, &value, NULL), STATUS_OK);
+            assert_int_not_equal(dag_cbor_decode(part, &arena, &value, NULL),
+                                 STATUS_OK);
             arena_deinit(&arena);
             exact_free(part);
         }
@@ -182,8 +194,7 @@ static void takes_a_depth_of_128_and_no_more(void **state)
     (void)state;
     struct arena arena = {0};
     assert_int_equal(decode_nested(CODEC_DEPTH_MAX, &arena), STATUS_OK);
-    assert_int_equal(decode_nested(CODEC_DEPTH_MAX + 1, &arena),
-                     STATUS_LIMIT);
+    assert_int_equal(decode_nested(CODEC_DEPTH_MAX + 1, &arena), STATUS_LIMIT);
     assert_int_equal(decode_nested(1 << 20, &arena), STATUS_LIMIT);
     arena_deinit(&arena);
 }
@@ -219,9 +230,14 @@ static void pieces_and_trees_give_the_same_bytes(void **state)
     Cid cid;
     cid_of(CODEC_RAW, bytes_of("x", 1), &cid);
     const Value items[] = {
-        value_null(),          value_bool(true), value_uint(UINT64_MAX),
-        value_int(INT64_MIN),  value_float(2.5), value_text(TEXT("text")),
-        value_bytes(bytes_of("\0\1", 2)),        value_link(&cid),
+        value_null(),
+        value_bool(true),
+        value_uint(UINT64_MAX),
+        value_int(INT64_MIN),
+        value_float(2.5),
+        value_text(TEXT("text")),
+        value_bytes(bytes_of("\0\1", 2)),
+        value_link(&cid),
     };
     const struct value_entry entries[] = {
         {TEXT("long"), value_list(items, 8)},

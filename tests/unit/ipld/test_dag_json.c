@@ -185,9 +185,8 @@ static void refuses_what_breaks_a_rule_and_says_where(void **state)
 static void refuses_every_truncation_of_a_map(void **state)
 {
     (void)state;
-    static const char json[] =
-        "{\"a\":[1.5,\"x\\u00e9\",true],\"b\":" LINK
-        ",\"c\":{\"/\":{\"bytes\":\"AQID\"}}}";
+    static const char json[] = "{\"a\":[1.5,\"x\\u00e9\",true],\"b\":" LINK
+                               ",\"c\":{\"/\":{\"bytes\":\"AQID\"}}}";
     for (size_t len = 0; len <= strlen(json); len++) {
         struct arena arena = {0};
         Value value;
@@ -221,9 +220,9 @@ static void does_not_write_a_map_that_reads_as_something_else(void **state)
     struct arena arena = {0};
     struct buffer out;
     Value link = value_map1(&arena, TEXT("/"), value_text(TEXT("foo")));
-    Value bytes = value_map1(
-        &arena, TEXT("/"),
-        value_map1(&arena, TEXT("bytes"), value_text(TEXT("foo"))));
+    Value bytes =
+        value_map1(&arena, TEXT("/"),
+                   value_map1(&arena, TEXT("bytes"), value_text(TEXT("foo"))));
     Value list = value_list(&bytes, 1);
 
     buffer_init(&out, 4096);

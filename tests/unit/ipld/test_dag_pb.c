@@ -9,15 +9,15 @@
 
 static const char *const good[] = {
     "",
-    "0a00",                            /* data of no bytes */
-    "0a03010203",                      /* data */
-    "1206" HASH,                       /* a link */
-    "1208" HASH "1200",                /* with an empty name */
-    "120b" HASH "1203616263",          /* with a name */
-    "1208" HASH "1800",                /* with a size of 0 */
+    "0a00",                               /* data of no bytes */
+    "0a03010203",                         /* data */
+    "1206" HASH,                          /* a link */
+    "1208" HASH "1200",                   /* with an empty name */
+    "120b" HASH "1203616263",             /* with a name */
+    "1208" HASH "1800",                   /* with a size of 0 */
     "1211" HASH "18ffffffffffffffffff01", /* of 2^64 - 1 */
     "120c" HASH "12026162 1805"
-    "1206" HASH "0a0161",              /* links, then data */
+    "1206" HASH "0a0161", /* links, then data */
 };
 
 static void what_decodes_encodes_to_the_same_bytes(void **state)

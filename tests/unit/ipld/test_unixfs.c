@@ -87,9 +87,9 @@ static void reads_any_range_and_only_the_blocks_it_needs(void **state)
         for (size_t len = 0; len <= LEN - from; len += 7) {
             uint8_t *out = malloc(len + 1);
             assert_non_null(out);
-            assert_int_equal(unixfs_read(&source, cid_bytes(&root), from, out,
-                                         len, NULL),
-                             STATUS_OK);
+            assert_int_equal(
+                unixfs_read(&source, cid_bytes(&root), from, out, len, NULL),
+                STATUS_OK);
             assert_memory_equal(out, bytes.data + from, len);
             free(out);
         }
@@ -103,9 +103,9 @@ static void reads_any_range_and_only_the_blocks_it_needs(void **state)
     assert_int_equal(
         unixfs_read(&source, cid_bytes(&root), LEN, &byte, 1, NULL),
         STATUS_INVALID);
-    assert_int_equal(unixfs_read(&source, cid_bytes(&root), UINT64_MAX, &byte,
-                                 1, NULL),
-                     STATUS_INVALID);
+    assert_int_equal(
+        unixfs_read(&source, cid_bytes(&root), UINT64_MAX, &byte, 1, NULL),
+        STATUS_INVALID);
     block_map_deinit(&blocks);
     free((void *)(uintptr_t)bytes.data);
 }
@@ -123,9 +123,9 @@ static void reads_data_before_links_and_packed_sizes(void **state)
     // A leaf of dag-pb: type raw, data "ef".
     put_node_hex(&blocks, "0800 12026566 1802", NULL, 0, &links[1].cid);
     put_node_hex(&blocks, "0802 12026162 1806 22020202", links, 2, &root);
-    assert_int_equal(unixfs_read(&source, cid_bytes(&root), 0, (uint8_t *)out,
-                                 6, NULL),
-                     STATUS_OK);
+    assert_int_equal(
+        unixfs_read(&source, cid_bytes(&root), 0, (uint8_t *)out, 6, NULL),
+        STATUS_OK);
     assert_string_equal(out, "abcdef");
     block_map_deinit(&blocks);
 }
@@ -138,8 +138,8 @@ static void reads_what_is_inlined_in_a_cid_without_the_source(void **state)
     char out[4] = "";
     Bytes cid = exact_from_hex("01550003616263");
 
-    assert_int_equal(
-        unixfs_read(&source, cid, 0, (uint8_t *)out, 3, NULL), STATUS_OK);
+    assert_int_equal(unixfs_read(&source, cid, 0, (uint8_t *)out, 3, NULL),
+                     STATUS_OK);
     assert_string_equal(out, "abc");
     assert_int_equal(blocks.gets, 0);
     exact_free(cid);
@@ -223,10 +223,10 @@ static void refuses_children_that_are_not_what_the_parent_says(void **state)
 {
     (void)state;
     static const char *const children[] = {
-        "0802 12026162 1802",       /* two bytes, not three */
-        "0802 120461626364 1804",   /* four */
-        "0801",                     /* a directory */
-        "0804 1203616263",          /* a symlink */
+        "0802 12026162 1802",     /* two bytes, not three */
+        "0802 120461626364 1804", /* four */
+        "0801",                   /* a directory */
+        "0804 1203616263",        /* a symlink */
     };
     for (size_t index = 0; index < 4; index++) {
         struct block_map blocks = {.on_loan = 0};
@@ -242,9 +242,8 @@ static void refuses_children_that_are_not_what_the_parent_says(void **state)
         assert_int_equal(
             unixfs_read(&source, cid_bytes(&root), 0, out, 3, NULL),
             STATUS_INVALID);
-        assert_int_equal(
-            unixfs_stream(&source, cid_bytes(&root), &sink, NULL),
-            STATUS_INVALID);
+        assert_int_equal(unixfs_stream(&source, cid_bytes(&root), &sink, NULL),
+                         STATUS_INVALID);
         assert_int_equal(count, 0);
         block_map_deinit(&blocks);
     }
@@ -326,9 +325,9 @@ static void lists_and_resolves_directories(void **state)
     assert_int_equal(
         unixfs_resolve(&source, cid, TEXT("b/file"), &arena, &found, NULL),
         STATUS_INVALID);
-    assert_int_equal(unixfs_list(&source, cid_bytes(&links[1].cid), &arena,
-                                 &entries, NULL),
-                     STATUS_INVALID);
+    assert_int_equal(
+        unixfs_list(&source, cid_bytes(&links[1].cid), &arena, &entries, NULL),
+        STATUS_INVALID);
     assert_int_equal(unixfs_symlink(&source, cid_bytes(&links[2].cid), &arena,
                                     &target, NULL),
                      STATUS_OK);
@@ -356,9 +355,9 @@ static void refuses_names_that_no_file_can_have(void **state)
         put_raw(&blocks, "ab", &links[0].cid);
         put_raw(&blocks, "cd", &links[1].cid);
         put_node_hex(&blocks, "0801", links, 2, &root);
-        assert_int_equal(unixfs_list(&source, cid_bytes(&root), &arena,
-                                     &entries, NULL),
-                         STATUS_INVALID);
+        assert_int_equal(
+            unixfs_list(&source, cid_bytes(&root), &arena, &entries, NULL),
+            STATUS_INVALID);
         arena_deinit(&arena);
         block_map_deinit(&blocks);
     }
@@ -410,9 +409,9 @@ static void lists_and_searches_a_hamt(void **state)
     cid_to_text(&root, text);
     assert_string_equal(
         text, "bafybeia524pmujz27d2dhdrgwnli3vnpghonrelbyjopfarbjwmjtyvjly");
-    assert_int_equal(unixfs_list(&source, cid_bytes(&root), &arena, &entries,
-                                 NULL),
-                     STATUS_OK);
+    assert_int_equal(
+        unixfs_list(&source, cid_bytes(&root), &arena, &entries, NULL),
+        STATUS_OK);
     assert_int_equal(entries.count, 9);
     for (size_t index = 0; index < 9; index++) {
         snprintf(name, sizeof name, "name %zu", index);
@@ -476,8 +475,8 @@ static void refuses_malformed_hamts(void **state)
 
         put_raw(&blocks, "ab", &link.cid);
         put_node_hex(&blocks, bad_hamts[index].inner, &link, 1, &root);
-        Status status = unixfs_list(&source, cid_bytes(&root), &arena,
-                                    &entries, &err);
+        Status status =
+            unixfs_list(&source, cid_bytes(&root), &arena, &entries, &err);
         if (words ? status != STATUS_INVALID || !strstr(err.message, words)
                   : status != STATUS_OK)
             fail_msg("row %zu: %s, \"%s\"", index, status_name(status),
@@ -500,9 +499,9 @@ static void a_shard_shared_by_two_places_is_refused(void **state)
     put_block_hex(&blocks, hamt[0], &links[0].cid);
     links[1].cid = links[0].cid;
     put_node_hex(&blocks, "0805 120109 2822 3008", links, 2, &root);
-    assert_int_equal(unixfs_list(&source, cid_bytes(&root), &arena, &entries,
-                                 NULL),
-                     STATUS_INVALID);
+    assert_int_equal(
+        unixfs_list(&source, cid_bytes(&root), &arena, &entries, NULL),
+        STATUS_INVALID);
     arena_deinit(&arena);
     block_map_deinit(&blocks);
 }
@@ -516,9 +515,9 @@ static void murmur3_gives_the_published_numbers(void **state)
                 0x342fac623a5ebc8eU);
     assert_true(murmur3_64(bytes_of("19 Jan 2038 at 3:14:07 AM", 25)) ==
                 0xb89e5988b737affcU);
-    assert_true(murmur3_64(bytes_of(
-                    "The quick brown fox jumps over the lazy dog.", 44)) ==
-                0xcd99481f9ee902c9U);
+    assert_true(
+        murmur3_64(bytes_of("The quick brown fox jumps over the lazy dog.",
+                            44)) == 0xcd99481f9ee902c9U);
 }
 
 int main(void)

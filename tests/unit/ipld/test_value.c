@@ -9,8 +9,8 @@ static void maps_are_in_canonical_order(void **state)
     (void)state;
     struct arena arena = {0};
     const struct value_entry entries[] = {
-        {TEXT("bb"), value_uint(1)}, {TEXT("a"), value_uint(2)},
-        {TEXT("aa"), value_uint(3)}, {TEXT(""), value_uint(4)},
+        {TEXT("bb"), value_uint(1)},       {TEXT("a"), value_uint(2)},
+        {TEXT("aa"), value_uint(3)},       {TEXT(""), value_uint(4)},
         {TEXT("\xc3\xa4"), value_uint(5)},
     };
     static const uint64_t expected[] = {4, 2, 3, 1, 5};
@@ -54,13 +54,25 @@ static void values_differ_by_kind_sign_and_bits(void **state)
     cid_of(CODEC_RAW, bytes_of("2", 1), &two);
     Value zero = value_uint(0), minus_one = value_int(-1);
     const Value distinct[] = {
-        value_null(),          value_bool(false),      value_bool(true),
-        value_uint(0),         value_uint(1),          value_int(-1),
-        value_int(-2),         value_float(0.0),       value_float(-0.0),
-        value_float(1.0),      value_text(TEXT("")),   value_text(TEXT("a")),
-        value_bytes(bytes_of("", 0)),                  value_bytes(bytes_of("a", 1)),
-        value_link(&one),      value_link(&two),       value_list(NULL, 0),
-        value_list(&zero, 1),  value_list(&minus_one, 1),
+        value_null(),
+        value_bool(false),
+        value_bool(true),
+        value_uint(0),
+        value_uint(1),
+        value_int(-1),
+        value_int(-2),
+        value_float(0.0),
+        value_float(-0.0),
+        value_float(1.0),
+        value_text(TEXT("")),
+        value_text(TEXT("a")),
+        value_bytes(bytes_of("", 0)),
+        value_bytes(bytes_of("a", 1)),
+        value_link(&one),
+        value_link(&two),
+        value_list(NULL, 0),
+        value_list(&zero, 1),
+        value_list(&minus_one, 1),
         value_map(&arena, NULL, 0),
         value_map1(&arena, TEXT("a"), zero),
         value_map1(&arena, TEXT("b"), zero),

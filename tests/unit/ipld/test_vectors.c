@@ -120,10 +120,9 @@ static void check_value(const char *folder)
         struct error err = {0};
         Value value;
         Bytes bytes = read_vector(files[from].path);
-        assert_int_equal(cid_verify(&files[from].cid, bytes, NULL),
-                         STATUS_OK);
-        if (decode(cid_codec(&files[from].cid), bytes, &arena, &value,
-                   &err) != STATUS_OK)
+        assert_int_equal(cid_verify(&files[from].cid, bytes, NULL), STATUS_OK);
+        if (decode(cid_codec(&files[from].cid), bytes, &arena, &value, &err) !=
+            STATUS_OK)
             fail_msg("%s: %s", files[from].path, err.message);
         for (size_t to = 0; to < count; to++)
             check_encodes_to(&value, &files[to], &arena);
@@ -132,7 +131,8 @@ static void check_value(const char *folder)
     }
 }
 
-static void every_value_keeps_its_cid_through_every_pair_of_codecs(void **state)
+static void every_value_keeps_its_cid_through_every_pair_of_codecs(
+    void **state)
 {
     (void)state;
     char path[400];
@@ -300,11 +300,11 @@ static char letter_of(Text name)
     static const struct {
         const char *name;
         char letter;
-    } bases[] = {{"base16", 'f'},       {"base16upper", 'F'},
-                 {"base32", 'b'},       {"base32upper", 'B'},
-                 {"base36", 'k'},       {"base58btc", 'z'},
-                 {"base64", 'm'},       {"base64pad", 'M'},
-                 {"base64url", 'u'},    {"base64urlpad", 'U'}};
+    } bases[] = {{"base16", 'f'},    {"base16upper", 'F'},
+                 {"base32", 'b'},    {"base32upper", 'B'},
+                 {"base36", 'k'},    {"base58btc", 'z'},
+                 {"base64", 'm'},    {"base64pad", 'M'},
+                 {"base64url", 'u'}, {"base64urlpad", 'U'}};
     for (size_t index = 0; index < sizeof bases / sizeof bases[0]; index++)
         if (text_equal(name, text_of(bases[index].name)))
             return bases[index].letter;

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fuzz_dag_cbor.c - what decodes encodes to the same bytes. */
+#include "ipld/dag_cbor.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    struct arena arena = {0};
+    struct buffer out;
+    struct error err = {0};
+    Value value;
+
+    buffer_init(&out, len);
+    if (dag_cbor_decode(bytes_of(data, len), &arena, &value, &err) ==
+        STATUS_OK) {
+        dag_cbor_encode(&value, &out);
+        ASSERT(bytes_equal(buffer_bytes(&out), bytes_of(data, len)));
+        Value copy = value_copy(&arena, &value);
+        ASSERT(value_equal(&value, &copy));
+    } else {
+        ASSERT(err.message[0] != '\0' && err.offset <= len);
+    }
+    // A tree is at most so many times its block.
+    ASSERT(arena.total <= 4096 * 4 + 100 * len);
+    buffer_deinit(&out);
+    arena_deinit(&arena);
+    return 0;
+}

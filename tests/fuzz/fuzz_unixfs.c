@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fuzz_unixfs.c - the reader over blocks that somebody made up.
+ *
+ * The input is blocks, each behind two bytes of length. A link leads to the
+ * block that the last byte of its digest names: real hashes would never match
+ * what a fuzzer writes, and this allows even cycles. */
+#include "ipld/unixfs.h"
+
+enum { BLOCKS_MAX = 16, STREAM_MAX = 1 << 20 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+struct blocks {
+    Bytes items[BLOCKS_MAX];
+    size_t count;
+    size_t on_loan;
+    size_t gets;
+};
+
+static Status get(void *context, Bytes cid, struct unixfs_block *out,
+                  struct error *err)
+{
+    struct blocks *blocks = context;
+    (void)err;
+    size_t index = cid.data[cid.len - 1];
+    if (index >= blocks->count || ++blocks->gets > 10000)
+        return STATUS_NOT_FOUND;
+    blocks->on_loan++;
+    out->bytes = blocks->items[index];
+    return STATUS_OK;
+}
+
+static void release(void *context, struct unixfs_block *block)
+{
+    struct blocks *blocks = context;
+    (void)block;
+    blocks->on_loan--;
+}
+
+static Status count_piece(void *context, Bytes piece, struct error *err)
+{
+    uint64_t *total = context;
+    *total += piece.len;
+    return *total > STREAM_MAX ? fail(err, STATUS_LIMIT, "enough") : STATUS_OK;
+}
+
+static void read_blocks(Bytes input, struct blocks *out)
+{
+    size_t at = 0;
+    while (out->count < BLOCKS_MAX && input.len - at >= 2) {
+        size_t len = (size_t)input.data[at] << 8 | input.data[at + 1];
+        at += 2;
+        if (len > input.len - at)
+            len = input.len - at;
+        out->items[out->count++] = bytes_of(input.data + at, len);
+        at += len;
+    }
+}
+
+static void check_file(const struct unixfs_source *source, Bytes cid,
+                       const struct unixfs_info *info)
+{
+    uint64_t total = 0;
+    struct unixfs_sink sink = {count_piece, &total};
+    uint8_t piece[64];
+
+    if (unixfs_stream(source, cid, &sink, NULL) == STATUS_OK)
+        ASSERT(total == info->size);
+    for (uint64_t from = 0; from < info->size && from < 200; from += 50) {
+        uint64_t left = info->size - from;
+        size_t len = left < sizeof piece ? (size_t)left : sizeof piece;
+        IGNORE(unixfs_read(source, cid, from, piece, len, NULL));
+    }
+}
+
+static void check_directory(const struct unixfs_source *source, Bytes cid)
+{
+    struct arena arena = {0};
+    struct unixfs_entries entries;
+    Bytes found;
+
+    if (unixfs_list(source, cid, &arena, &entries, NULL) == STATUS_OK)
+        for (size_t index = 0; index < entries.count; index++) {
+            const struct unixfs_entry *entry = &entries.items[index];
+            ASSERT(unixfs_resolve(source, cid, entry->name, &arena, &found,
+                                  NULL) == STATUS_OK);
+            ASSERT(bytes_equal(found, entry->cid));
+        }
+    IGNORE(unixfs_resolve(source, cid, TEXT("a/b"), &arena, &found, NULL));
+    arena_deinit(&arena);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    struct blocks blocks = {.count = 0};
+    struct unixfs_source source = {get, release, &blocks};
+    struct unixfs_info info;
+    Cid root;
+    Hash hash = {{0}};
+
+    read_blocks(bytes_of(data, len), &blocks);
+    cid_from_hash(CODEC_DAG_PB, &hash, &root);
+    if (unixfs_open(&source, cid_bytes(&root), &info, NULL) == STATUS_OK) {
+        if (info.kind == UNIXFS_FILE)
+            check_file(&source, cid_bytes(&root), &info);
+        else
+            check_directory(&source, cid_bytes(&root));
+    }
+    ASSERT(blocks.on_loan == 0);
+    return 0;
+}
