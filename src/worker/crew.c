@@ -85,7 +85,7 @@ Status crew_hire(struct pool *pool, Role role, struct worker **out,
 
 /* The first job is what a worker was lost with; but if it has come to the
  * second, what it said of the first was not to be understood: then nobody
- * knows, and the first has another try. */
+ * knows, and each that was begun has another try, alone. */
 static bool is_to_blame(const struct worker *worker, const struct job *job)
 {
     return worker_had_begun(worker, job) &&
@@ -102,6 +102,7 @@ void crew_lose(struct pool *pool, struct worker *worker, End end,
     // From the last, so that they stand in their old order again.
     while (worker->jobs.last) {
         struct job *job = worker->jobs.last;
+        job->goes_alone |= worker_had_begun(worker, job);
         job_row_remove(&worker->jobs, job);
         job->worker = NULL;
         if (job == first && ends) {

@@ -53,6 +53,7 @@ static struct worker *find_shortest(const struct pool *pool,
     for (unsigned i = 0; i < pool->worker_count; i++) {
         struct worker *worker = pool->workers[i];
         if (worker->jobs.count <= pool->ahead_max && !worker->broken &&
+            worker->jobs.last && !worker->jobs.last->goes_alone &&
             worker_may_serve(worker, request) &&
             (!found || worker->jobs.count < found->jobs.count))
             found = worker;
@@ -78,7 +79,7 @@ static struct worker *hire_for(struct pool *pool, struct job *job)
 
 static bool may_go_ahead(const struct pool *pool, const struct job *job)
 {
-    return pool->waiting.count > pool->worker_max &&
+    return pool->waiting.count > pool->worker_max && !job->goes_alone &&
            job->request.input.len + job->request.description.len <=
                JOB_INLINE_MAX;
 }
@@ -134,6 +135,7 @@ static void steal(struct pool *pool, struct worker *thief, uint64_t now_ns)
     for (size_t count = (surplus(victim) + 1) / 2; count > 0; count--) {
         struct job *job = victim->jobs.last;
         if (!worker_may_serve(thief, &job->request) ||
+            (job->goes_alone && taken.first) ||
             !worker_take_back(victim, job))
             break;
         job_row_prepend(&taken, job);
