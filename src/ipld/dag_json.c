@@ -311,22 +311,32 @@ static int compare_entries(const void *a, const void *b)
     return value_key_compare(left->key, right->key);
 }
 
+/* Names the key where that leaves the message one readable line. */
+static Status repeated_key(const struct reader *reader, const uint8_t *where,
+                           Text key)
+{
+    bool plain = key.len <= 60;
+    for (size_t index = 0; plain && index < key.len; index++)
+        plain = (uint8_t)key.data[index] >= 0x20;
+    return fail_at(
+        reader->err, STATUS_INVALID, (size_t)(where - reader->start),
+        "dag-json: map key%s%.*s%s appears twice", plain ? " \"" : "",
+        plain ? (int)key.len : 0, key.data, plain ? "\"" : "");
+}
+
 /* Moves the entries above `bottom` to the arena, in canonical order. */
 static Status close_map(struct reader *reader, const uint8_t *where,
                         size_t bottom, Value *out)
 {
     size_t count = reader->top - bottom;
-    struct value_entry *entries = reader->stack + bottom;
+    // Nothing was ever pushed in front of "{}": the stack may be NULL.
+    struct value_entry *entries = count ? reader->stack + bottom : NULL;
 
     if (count > 1)
         qsort(entries, count, sizeof *entries, compare_entries);
     for (size_t index = 1; index < count; index++)
         if (text_equal(entries[index - 1].key, entries[index].key))
-            return fail_at(
-                reader->err, STATUS_INVALID, (size_t)(where - reader->start),
-                "dag-json: map key \"%.*s\" appears twice",
-                entries[index].key.len < 60 ? (int)entries[index].key.len : 60,
-                entries[index].key.data);
+            return repeated_key(reader, where, entries[index].key);
     struct value_entry *copy =
         arena_alloc(reader->arena, count * sizeof *copy);
     if (count)
