@@ -66,8 +66,7 @@ static Status find_block(void *context, Bytes cid, struct run_block *out,
     (void)context;
     (void)cid;
     (void)err;
-    *out = (struct run_block){bytes_of(block_bytes, sizeof block_bytes),
-                              NULL};
+    *out = (struct run_block){bytes_of(block_bytes, sizeof block_bytes), NULL};
     return STATUS_OK;
 }
 
@@ -80,8 +79,8 @@ static void release_block(void *context, struct run_block *block)
 static void open_pool(unsigned workers)
 {
     const struct pool_options options = {.helper = self, .workers = workers};
-    const struct run_host host = {
-        .block = find_block, .release_block = release_block};
+    const struct run_host host = {.block = find_block,
+                                  .release_block = release_block};
     struct error err = {0};
     if (pool_open(&options, host, done, NULL, &runner, &err) != STATUS_OK) {
         fprintf(stderr, "bench_worker: %s\n", err.message);

@@ -13,8 +13,8 @@
 
 enum {
     PAGE = 4096,
-    MEMORY_LEN = PAGE + 2 * CHANNEL_RING_LEN +
-                 CHANNEL_SLOTS * CHANNEL_BLOCK_MAX,
+    MEMORY_LEN =
+        PAGE + 2 * CHANNEL_RING_LEN + CHANNEL_SLOTS * CHANNEL_BLOCK_MAX,
     /* As mapped: each ring's data twice. */
     MAP_LEN = PAGE + 4 * CHANNEL_RING_LEN + CHANNEL_SLOTS * CHANNEL_BLOCK_MAX,
     FIRST_FILE = 10, /* above all WORKER_FILE_*, so that none is hidden */
@@ -239,8 +239,7 @@ static Status fill(int file, const Bytes *parts, size_t count,
 Status channel_file_of(const Bytes *parts, size_t count, int *out,
                        struct error *err)
 {
-    int file =
-        memfd_create("ipvm-input", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int file = memfd_create("ipvm-input", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (file < 0)
         return fail_errno(err, errno, "cannot make memory for a job's input");
     Status status = fill(file, parts, count, err);

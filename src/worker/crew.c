@@ -12,8 +12,8 @@
  * never gets as far as to begin it would take it round for ever. */
 enum { LOSSES_MAX = 3 };
 
-Status crew_watch(struct pool *pool, int file, uint32_t events,
-                  uint32_t about, struct error *err)
+Status crew_watch(struct pool *pool, int file, uint32_t events, uint32_t about,
+                  struct error *err)
 {
     struct epoll_event event = {.events = events, .data = {.u32 = about}};
     if (epoll_ctl(pool->epoll, EPOLL_CTL_ADD, file, &event) != 0)
@@ -28,8 +28,7 @@ static void unwatch(struct pool *pool, int file)
         epoll_ctl(pool->epoll, EPOLL_CTL_DEL, file, NULL);
 }
 
-static void finish(void *context, struct job *job,
-                   struct run_outcome *outcome)
+static void finish(void *context, struct job *job, struct run_outcome *outcome)
 {
     pool_report(context, job, outcome);
 }
@@ -71,11 +70,11 @@ Status crew_hire(struct pool *pool, Role role, struct worker **out,
     pool->workers[pool->worker_count++] = worker;
     atomic_store(&worker->channel.shared->spin_ns, pool->spin_ns);
     atomic_store(&worker->channel.shared->runner_sleeps, pool->is_armed);
-    Status status = crew_watch(pool, worker->channel.event,
-                               EPOLLIN | EPOLLET, EVENT_WORKER, err);
+    Status status = crew_watch(pool, worker->channel.event, EPOLLIN | EPOLLET,
+                               EVENT_WORKER, err);
     if (status == STATUS_OK)
-        status = crew_watch(pool, worker->process.pidfd, EPOLLIN,
-                            EVENT_DEATH, err);
+        status =
+            crew_watch(pool, worker->process.pidfd, EPOLLIN, EVENT_DEATH, err);
     if (status != STATUS_OK)
         remove_worker(pool, worker);
     else

@@ -135,8 +135,7 @@ static void steal(struct pool *pool, struct worker *thief, uint64_t now_ns)
     for (size_t count = (surplus(victim) + 1) / 2; count > 0; count--) {
         struct job *job = victim->jobs.last;
         if (!worker_may_serve(thief, &job->request) ||
-            (job->goes_alone && taken.first) ||
-            !worker_take_back(victim, job))
+            (job->goes_alone && taken.first) || !worker_take_back(victim, job))
             break;
         job_row_prepend(&taken, job);
     }
@@ -150,8 +149,8 @@ static void steal(struct pool *pool, struct worker *thief, uint64_t now_ns)
 
 static void tell_spin(struct pool *pool)
 {
-    uint32_t spin_ns = crew_busy(pool) < pool->processors ? SPIN_ALONE_NS
-                                                          : SPIN_CROWDED_NS;
+    uint32_t spin_ns =
+        crew_busy(pool) < pool->processors ? SPIN_ALONE_NS : SPIN_CROWDED_NS;
     if (spin_ns == pool->spin_ns)
         return;
     pool->spin_ns = spin_ns;

@@ -13,12 +13,12 @@ struct job {
     struct run_request request;
     struct job *previous; /* in the row it stands in */
     struct job *next;
-    struct worker *worker; /* who has it; NULL: it waits in the pool */
+    struct worker *worker;   /* who has it; NULL: it waits in the pool */
     _Atomic uint32_t *claim; /* in the jobs ring of that worker */
     uint64_t position;       /* of its frame there */
     unsigned losses; /* workers lost with it, though it was not to blame */
     bool goes_alone; /* to an idle worker only, with none behind it */
-    End stop;                /* asked to stop as this; else END_NONE */
+    End stop;        /* asked to stop as this; else END_NONE */
     struct run_outcome *outcome; /* over, not yet reported; owned */
 };
 

@@ -77,8 +77,7 @@ static void fetch_block(struct worker *worker, Bytes cid, uint32_t slot)
     answer(worker, status, len, &err);
 }
 
-static const char *hear_block(struct worker *worker,
-                              const struct frame *frame)
+static const char *hear_block(struct worker *worker, const struct frame *frame)
 {
     struct block_message ask;
     uint8_t cid[CID_BYTES_MAX];
@@ -187,9 +186,8 @@ bool worker_listen(struct worker *worker, uint64_t now_ns)
     struct ring *ring = &worker->channel.results;
     bool heard = false;
     worker->round_bytes = 0;
-    for (int i = 0; i < FRAMES_PER_ROUND &&
-                    worker->round_bytes < BYTES_PER_ROUND;
-         i++) {
+    for (int i = 0;
+         i < FRAMES_PER_ROUND && worker->round_bytes < BYTES_PER_ROUND; i++) {
         struct frame frame;
         RingRead seen = worker->broken ? RING_EMPTY : ring_next(ring, &frame);
         if (seen == RING_EMPTY)

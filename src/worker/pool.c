@@ -54,8 +54,8 @@ static void cancel(struct runner *runner, uint64_t ticket, End end)
     job->stop = end == END_NONE ? END_CANCELLED : end;
     if (pool->stop_count == pool->stop_capacity) {
         pool->stop_capacity = pool->stop_capacity * 2 + 8;
-        pool->stops = heap_resize(pool->stops, pool->stop_capacity,
-                                  sizeof *pool->stops);
+        pool->stops =
+            heap_resize(pool->stops, pool->stop_capacity, sizeof *pool->stops);
     }
     pool->stops[pool->stop_count++] = ticket;
     if (pool->file_is_used && !pool->is_polling)
@@ -163,9 +163,8 @@ static bool arm(struct pool *pool)
 {
     pool->is_armed = true;
     for (unsigned i = 0; i < pool->worker_count; i++)
-        atomic_store_explicit(
-            &pool->workers[i]->channel.shared->runner_sleeps, 1,
-            memory_order_relaxed);
+        atomic_store_explicit(&pool->workers[i]->channel.shared->runner_sleeps,
+                              1, memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst);
     return !anyone_speaks(pool);
 }
@@ -174,9 +173,8 @@ static void disarm(struct pool *pool)
 {
     pool->is_armed = false;
     for (unsigned i = 0; i < pool->worker_count; i++)
-        atomic_store_explicit(
-            &pool->workers[i]->channel.shared->runner_sleeps, 0,
-            memory_order_relaxed);
+        atomic_store_explicit(&pool->workers[i]->channel.shared->runner_sleeps,
+                              0, memory_order_relaxed);
 }
 
 static void take_events(struct pool *pool, int timeout_ms)
@@ -211,7 +209,7 @@ static int wait_ms(uint64_t now_ns, uint64_t when_ns, int most_ms)
     uint64_t ms = span / NS_PER_MS + (span % NS_PER_MS != 0);
     if (most_ms >= 0 && (uint64_t)most_ms < ms)
         return most_ms;
-    return ms > 1000 * 1000 ? 1000 * 1000 : (int)ms;
+    return ms > INT32_MAX ? INT32_MAX : (int)ms;
 }
 
 static void sleep_until(struct pool *pool, uint64_t until_ns)
@@ -221,9 +219,8 @@ static void sleep_until(struct pool *pool, uint64_t until_ns)
     if (arm(pool)) {
         uint64_t now = clock_monotonic_ns();
         uint64_t deadline = crew_deadline(pool);
-        take_events(pool,
-                    wait_ms(now, deadline < until_ns ? deadline : until_ns,
-                            -1));
+        take_events(
+            pool, wait_ms(now, deadline < until_ns ? deadline : until_ns, -1));
     }
     disarm(pool);
 }
@@ -293,9 +290,8 @@ static void poll_pool(struct runner *runner, int timeout_ms)
 {
     struct pool *pool = pool_of(runner);
     uint64_t start = clock_monotonic_ns();
-    uint64_t until = timeout_ms < 0
-                         ? UINT64_MAX
-                         : start + (uint64_t)timeout_ms * NS_PER_MS;
+    uint64_t until =
+        timeout_ms < 0 ? UINT64_MAX : start + (uint64_t)timeout_ms * NS_PER_MS;
     ASSERT(!pool->is_polling);
     pool->is_polling = true;
     if (pool->is_armed)
@@ -414,15 +410,14 @@ static struct pool *make_pool(const struct pool_options *options)
     pool->worker_max =
         options->workers > 0 ? options->workers : pool->processors;
     pool->ahead_max = options->ahead > 0 ? options->ahead : 32;
-    pool->idle_ns[ROLE_GUEST] = idle_ns(options->idle_ms, 60 * 1000);
+    pool->idle_ns[ROLE_GUEST] = idle_ns(options->idle_ms, 60000);
     pool->idle_ns[ROLE_COMPILER] = idle_ns(options->idle_compiler_ms, 5000);
     pool->arguments[ROLE_GUEST] = make_arguments(options, "guest");
     pool->arguments[ROLE_COMPILER] = make_arguments(options, "compiler");
     pool->workers = heap_array(pool->worker_max, sizeof *pool->workers);
     pool->timer_ns = UINT64_MAX;
     pool->epoll = epoll_create1(EPOLL_CLOEXEC);
-    pool->timer =
-        timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    pool->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     pool->nudge = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return pool;
 }
@@ -441,10 +436,8 @@ Status pool_open(const struct pool_options *options, struct run_host host,
                  struct error *err)
 {
     struct pool *pool = make_pool(options);
-    pool->runner = (struct runner){.verbs = &verbs,
-                                   .done = done,
-                                   .done_context = context,
-                                   .host = host};
+    pool->runner = (struct runner){
+        .verbs = &verbs, .done = done, .done_context = context, .host = host};
     Status status = STATUS_OK;
     if (pool->epoll < 0 || pool->timer < 0 || pool->nudge < 0)
         status = fail_errno(err, errno, "cannot make a pool's files");

@@ -33,16 +33,16 @@ struct pool {
 
     struct job_row waiting;
     struct job_row over;
-    struct map jobs;      /* open ones, by ticket */
-    uint64_t *stops;      /* tickets of jobs to be stopped; owned */
+    struct map jobs; /* open ones, by ticket */
+    uint64_t *stops; /* tickets of jobs to be stopped; owned */
     size_t stop_count;
     size_t stop_capacity;
     bool is_polling;
-    bool is_armed;        /* workers wake us by their eventfd */
-    bool someone_died;    /* a pidfd said so */
-    bool file_is_used;    /* somebody waits on file(), not in poll() */
-    uint64_t timer_ns;    /* what the timer is set to */
-    uint32_t spin_ns;     /* what workers were told */
+    bool is_armed;     /* workers wake us by their eventfd */
+    bool someone_died; /* a pidfd said so */
+    bool file_is_used; /* somebody waits on file(), not in poll() */
+    uint64_t timer_ns; /* what the timer is set to */
+    uint32_t spin_ns;  /* what workers were told */
     uint64_t started;
     uint64_t killed;
     int epoll;
@@ -60,8 +60,8 @@ static inline struct pool *pool_of(struct runner *runner)
 /* What an event of the epoll file is about. */
 enum { EVENT_WORKER, EVENT_DEATH, EVENT_TIMER, EVENT_NUDGE };
 
-Status crew_watch(struct pool *pool, int file, uint32_t events,
-                  uint32_t about, struct error *err);
+Status crew_watch(struct pool *pool, int file, uint32_t events, uint32_t about,
+                  struct error *err);
 Status crew_hire(struct pool *pool, Role role, struct worker **out,
                  struct error *err);
 /* Kills the worker. Its first job ends as `end`, or, if it was not begun and

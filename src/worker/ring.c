@@ -32,8 +32,8 @@ void ring_init(struct ring *ring, struct ring_shared *shared, uint8_t *data,
                uint64_t capacity)
 {
     ASSERT((capacity & (capacity - 1)) == 0 && capacity <= UINT32_MAX);
-    *ring = (struct ring){
-        .shared = shared, .data = data, .capacity = capacity};
+    *ring =
+        (struct ring){.shared = shared, .data = data, .capacity = capacity};
 }
 
 /* Takes over the reader's position, if it can be true. */
@@ -41,8 +41,7 @@ static void see_tail(struct ring *ring)
 {
     uint64_t tail =
         atomic_load_explicit(&ring->shared->tail, memory_order_acquire);
-    if (tail - ring->tail > ring->head - ring->tail ||
-        tail % RING_ALIGN != 0)
+    if (tail - ring->tail > ring->head - ring->tail || tail % RING_ALIGN != 0)
         ring->broken = true;
     else
         ring->tail = tail;
@@ -70,15 +69,13 @@ uint8_t *ring_reserve(struct ring *ring, size_t len)
     rewind_if_empty(ring, size);
     if (size > ring->capacity - (ring->head - ring->tail)) {
         see_tail(ring);
-        if (ring->broken ||
-            size > ring->capacity - (ring->head - ring->tail))
+        if (ring->broken || size > ring->capacity - (ring->head - ring->tail))
             return NULL;
     }
     return byte_at(ring, ring->head) + RING_HEAD_LEN;
 }
 
-void ring_commit(struct ring *ring, uint32_t kind, uint64_t ticket,
-                 size_t len)
+void ring_commit(struct ring *ring, uint32_t kind, uint64_t ticket, size_t len)
 {
     write_head(ring, kind, ticket, len);
     ring->head += frame_size(len);

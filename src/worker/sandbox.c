@@ -26,57 +26,123 @@
 
 static const int allowed_calls[] = {
     // Memory: the engine maps, protects and drops it.
-    SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mprotect), SCMP_SYS(madvise),
-    SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(membarrier),
+    SCMP_SYS(mmap),
+    SCMP_SYS(munmap),
+    SCMP_SYS(mprotect),
+    SCMP_SYS(madvise),
+    SCMP_SYS(mremap),
+    SCMP_SYS(brk),
+    SCMP_SYS(membarrier),
     // Traps are signals.
-    SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn),
     SCMP_SYS(sigaltstack),
     // Waiting, the time it took, the end.
-    SCMP_SYS(futex), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),
-    SCMP_SYS(sched_yield), SCMP_SYS(restart_syscall), SCMP_SYS(exit),
-    SCMP_SYS(exit_group), SCMP_SYS(getrandom), SCMP_SYS(getpid),
+    SCMP_SYS(futex),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(getpid),
     SCMP_SYS(gettid),
     // Files that were handed in.
-    SCMP_SYS(read), SCMP_SYS(pread64), SCMP_SYS(lseek), SCMP_SYS(fstat),
+    SCMP_SYS(read),
+    SCMP_SYS(pread64),
+    SCMP_SYS(lseek),
+    SCMP_SYS(fstat),
     SCMP_SYS(close),
 };
 
 /* Not by chance, ever. */
 static const int deadly_calls[] = {
-    SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(fork), SCMP_SYS(vfork),
-    SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv),
-    SCMP_SYS(process_vm_writev), SCMP_SYS(process_madvise),
-    SCMP_SYS(pidfd_getfd), SCMP_SYS(pidfd_send_signal), SCMP_SYS(kill),
-    SCMP_SYS(tkill), SCMP_SYS(rt_sigqueueinfo),
-    SCMP_SYS(rt_tgsigqueueinfo), SCMP_SYS(socket), SCMP_SYS(socketpair),
-    SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(accept),
-    SCMP_SYS(accept4), SCMP_SYS(sendto), SCMP_SYS(sendmsg),
-    SCMP_SYS(sendmmsg), SCMP_SYS(mount), SCMP_SYS(umount2),
-    SCMP_SYS(pivot_root), SCMP_SYS(chroot), SCMP_SYS(move_mount),
-    SCMP_SYS(open_tree), SCMP_SYS(fsopen), SCMP_SYS(fsmount),
-    SCMP_SYS(fsconfig), SCMP_SYS(mount_setattr), SCMP_SYS(unshare),
-    SCMP_SYS(setns), SCMP_SYS(bpf), SCMP_SYS(perf_event_open),
-    SCMP_SYS(userfaultfd), SCMP_SYS(io_uring_setup),
-    SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register),
-    SCMP_SYS(keyctl), SCMP_SYS(add_key), SCMP_SYS(request_key),
-    SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(delete_module),
-    SCMP_SYS(kexec_load), SCMP_SYS(kexec_file_load), SCMP_SYS(reboot),
-    SCMP_SYS(swapon), SCMP_SYS(swapoff), SCMP_SYS(acct), SCMP_SYS(quotactl),
-    SCMP_SYS(open_by_handle_at), SCMP_SYS(name_to_handle_at),
-    SCMP_SYS(modify_ldt), SCMP_SYS(iopl), SCMP_SYS(ioperm),
-    SCMP_SYS(setuid), SCMP_SYS(setgid), SCMP_SYS(setreuid),
-    SCMP_SYS(setregid), SCMP_SYS(setresuid), SCMP_SYS(setresgid),
-    SCMP_SYS(setgroups), SCMP_SYS(setfsuid), SCMP_SYS(setfsgid),
-    SCMP_SYS(capset), SCMP_SYS(personality), SCMP_SYS(syslog),
+    SCMP_SYS(execve),
+    SCMP_SYS(execveat),
+    SCMP_SYS(fork),
+    SCMP_SYS(vfork),
+    SCMP_SYS(ptrace),
+    SCMP_SYS(process_vm_readv),
+    SCMP_SYS(process_vm_writev),
+    SCMP_SYS(process_madvise),
+    SCMP_SYS(pidfd_getfd),
+    SCMP_SYS(pidfd_send_signal),
+    SCMP_SYS(kill),
+    SCMP_SYS(tkill),
+    SCMP_SYS(rt_sigqueueinfo),
+    SCMP_SYS(rt_tgsigqueueinfo),
+    SCMP_SYS(socket),
+    SCMP_SYS(socketpair),
+    SCMP_SYS(connect),
+    SCMP_SYS(bind),
+    SCMP_SYS(listen),
+    SCMP_SYS(accept),
+    SCMP_SYS(accept4),
+    SCMP_SYS(sendto),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(sendmmsg),
+    SCMP_SYS(mount),
+    SCMP_SYS(umount2),
+    SCMP_SYS(pivot_root),
+    SCMP_SYS(chroot),
+    SCMP_SYS(move_mount),
+    SCMP_SYS(open_tree),
+    SCMP_SYS(fsopen),
+    SCMP_SYS(fsmount),
+    SCMP_SYS(fsconfig),
+    SCMP_SYS(mount_setattr),
+    SCMP_SYS(unshare),
+    SCMP_SYS(setns),
+    SCMP_SYS(bpf),
+    SCMP_SYS(perf_event_open),
+    SCMP_SYS(userfaultfd),
+    SCMP_SYS(io_uring_setup),
+    SCMP_SYS(io_uring_enter),
+    SCMP_SYS(io_uring_register),
+    SCMP_SYS(keyctl),
+    SCMP_SYS(add_key),
+    SCMP_SYS(request_key),
+    SCMP_SYS(init_module),
+    SCMP_SYS(finit_module),
+    SCMP_SYS(delete_module),
+    SCMP_SYS(kexec_load),
+    SCMP_SYS(kexec_file_load),
+    SCMP_SYS(reboot),
+    SCMP_SYS(swapon),
+    SCMP_SYS(swapoff),
+    SCMP_SYS(acct),
+    SCMP_SYS(quotactl),
+    SCMP_SYS(open_by_handle_at),
+    SCMP_SYS(name_to_handle_at),
+    SCMP_SYS(modify_ldt),
+    SCMP_SYS(iopl),
+    SCMP_SYS(ioperm),
+    SCMP_SYS(setuid),
+    SCMP_SYS(setgid),
+    SCMP_SYS(setreuid),
+    SCMP_SYS(setregid),
+    SCMP_SYS(setresuid),
+    SCMP_SYS(setresgid),
+    SCMP_SYS(setgroups),
+    SCMP_SYS(setfsuid),
+    SCMP_SYS(setfsgid),
+    SCMP_SYS(capset),
+    SCMP_SYS(personality),
+    SCMP_SYS(syslog),
 };
 
 /* Libraries take these to mean that the kernel is older, and do without. */
 static const int unknown_calls[] = {
-    SCMP_SYS(clone3), SCMP_SYS(statx), SCMP_SYS(rseq), SCMP_SYS(openat2),
+    SCMP_SYS(clone3),
+    SCMP_SYS(statx),
+    SCMP_SYS(rseq),
+    SCMP_SYS(openat2),
 };
 
-static int add_calls(scmp_filter_ctx filter, uint32_t action,
-                     const int *calls, size_t count)
+static int add_calls(scmp_filter_ctx filter, uint32_t action, const int *calls,
+                     size_t count)
 {
     int result = 0;
     for (size_t i = 0; i < count && result == 0; i++) {
@@ -115,9 +181,8 @@ static int add_pinned_calls(scmp_filter_ctx filter)
 
 static int load_filter(scmp_filter_ctx filter)
 {
-    int result =
-        seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH,
-                         SCMP_ACT_KILL_PROCESS);
+    int result = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH,
+                                  SCMP_ACT_KILL_PROCESS);
     if (result == 0)
         result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
     if (result == 0)
@@ -129,8 +194,8 @@ static int load_filter(scmp_filter_ctx filter)
     if (result == 0)
         result = ADD_CALLS(filter, SCMP_ACT_ERRNO(ENOSYS), unknown_calls);
     if (result == 0)
-        result = seccomp_rule_add(filter, SCMP_ACT_TRAP,
-                                  SCMP_SYS(newfstatat), 0);
+        result =
+            seccomp_rule_add(filter, SCMP_ACT_TRAP, SCMP_SYS(newfstatat), 0);
     if (result == 0)
         result = seccomp_load(filter);
     return result;
@@ -159,9 +224,8 @@ static void emulate_fstat(int signal, siginfo_t *what, void *state)
     long result = -EPERM;
     const char *path = (const char *)arguments[1];
     if (what->si_syscall == SYS_newfstatat && path && path[0] == '\0')
-        result = syscall(SYS_fstat, arguments[0], arguments[2]) == 0
-                     ? 0
-                     : -EBADF;
+        result =
+            syscall(SYS_fstat, arguments[0], arguments[2]) == 0 ? 0 : -EBADF;
     sandbox_call_result(state, result);
 }
 
@@ -184,10 +248,10 @@ static void enter_landlock(void)
         return;
     // Rights of version 1; one more each in 2 and 3.
     unsigned bits = version == 1 ? 13 : version == 2 ? 14 : 15;
-    struct landlock_ruleset_attr rules = {
-        .handled_access_fs = ((uint64_t)1 << bits) - 1};
-    int file = (int)syscall(SYS_landlock_create_ruleset, &rules,
-                            sizeof rules, 0);
+    struct landlock_ruleset_attr rules = {.handled_access_fs =
+                                              ((uint64_t)1 << bits) - 1};
+    int file =
+        (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof rules, 0);
     if (file < 0)
         return;
     syscall(SYS_landlock_restrict_self, file, 0);

@@ -105,16 +105,14 @@ static Bytes send_pieces(struct server *server, Bytes bytes)
     return bytes;
 }
 
-static void send_done(struct server *server,
-                      const struct run_outcome *outcome)
+static void send_done(struct server *server, const struct run_outcome *outcome)
 {
     Bytes output = send_pieces(server, buffer_bytes(&server->output));
-    struct done_message done = {
-        .end = (uint32_t)outcome->end,
-        .argument_index = outcome->argument_index,
-        .cost = outcome->cost,
-        .message_len =
-            (uint32_t)strnlen(outcome->message, RUN_MESSAGE_MAX - 1)};
+    struct done_message done = {.end = (uint32_t)outcome->end,
+                                .argument_index = outcome->argument_index,
+                                .cost = outcome->cost,
+                                .message_len = (uint32_t)strnlen(
+                                    outcome->message, RUN_MESSAGE_MAX - 1)};
     size_t len = sizeof done + done.message_len + output.len;
     uint8_t *at = reserve(server, len);
     memcpy(at, &done, sizeof done);
@@ -128,15 +126,13 @@ static void send_done(struct server *server,
 
 /* A line is dropped rather than waited for: half of the ring is kept for
  * what matters. */
-static void log_line(void *context, uint64_t ticket, LogLevel level,
-                     Text line)
+static void log_line(void *context, uint64_t ticket, LogLevel level, Text line)
 {
     struct server *server = context;
     (void)ticket;
     if (line.len > LOG_LINE_MAX)
         line.len = LOG_LINE_MAX;
-    uint8_t *at = ring_backlog(&server->channel.results) <
-                          CHANNEL_RING_LEN / 2
+    uint8_t *at = ring_backlog(&server->channel.results) < CHANNEL_RING_LEN / 2
                       ? ring_reserve(&server->channel.results,
                                      sizeof(uint32_t) + line.len)
                       : NULL;
@@ -283,8 +279,8 @@ static void perform(struct server *server, const struct job_message *message,
         .isolation = message->isolation,
         .limits = message->limits,
         .input = bytes_of(input, input_len),
-        .description = bytes_of(input + input_len,
-                                (size_t)message->description_len),
+        .description =
+            bytes_of(input + input_len, (size_t)message->description_len),
         .artifact = {.id = message->artifact_id,
                      .file = message->has_artifact
                                  ? server->artifacts[message->artifact_slot]

@@ -33,8 +33,8 @@ static int set_files(posix_spawn_file_actions_t *actions,
 {
     const int files[WORKER_FILE_COUNT] = {
         -1, -1, errors, channel->memory, worker_socket, channel->event};
-    int error = posix_spawn_file_actions_addopen(actions, 0, "/dev/null",
-                                                 O_RDONLY, 0);
+    int error =
+        posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
     if (error == 0)
         error = posix_spawn_file_actions_addopen(actions, 1, "/dev/null",
                                                  O_WRONLY, 0);
@@ -126,16 +126,14 @@ Status process_spawn(struct process *process, char *const *argv,
     kill(process->pid, SIGKILL);
     waitpid(process->pid, NULL, 0);
     close(process->errors);
-    return fail_errno(err, error, "cannot watch worker process '%s'",
-                      argv[0]);
+    return fail_errno(err, error, "cannot watch worker process '%s'", argv[0]);
 }
 
 void process_set_memory_max(const struct process *process, uint64_t bytes)
 {
     const struct rlimit limit = {.rlim_cur = bytes, .rlim_max = RLIM_INFINITY};
     // Best effort: the engine enforces a task's limit exactly.
-    if (!SANITIZED &&
-        prlimit(process->pid, RLIMIT_DATA, &limit, NULL) != 0)
+    if (!SANITIZED && prlimit(process->pid, RLIMIT_DATA, &limit, NULL) != 0)
         return;
 }
 
@@ -170,7 +168,8 @@ static void read_last_line(int file, char *out, size_t max)
         start--;
     size_t count = 0;
     for (size_t i = start; i < len && count + 1 < max; i++)
-        out[count++] = tail[i] >= ' ' && tail[i] <= '~' ? tail[i] : '?';
+        out[count++] =
+            (char)(tail[i] >= ' ' && tail[i] <= '~' ? tail[i] : '?');
     out[count] = '\0';
 }
 
@@ -186,9 +185,8 @@ static void describe(const siginfo_t *how, int errors, char *words)
                  how->si_status, colon, line);
     else
         snprintf(words, LAST_WORDS_MAX, "was killed by signal SIG%s%s%s",
-                 sigabbrev_np(how->si_status)
-                     ? sigabbrev_np(how->si_status)
-                     : "?",
+                 sigabbrev_np(how->si_status) ? sigabbrev_np(how->si_status)
+                                              : "?",
                  colon, line);
 }
 

@@ -168,9 +168,8 @@ static void remember_artifact(struct worker *worker,
 
 static void raise_memory_max(struct worker *worker, uint64_t memory)
 {
-    uint64_t need = memory < UINT64_MAX / 2
-                        ? memory + WORKER_MEMORY_OVERHEAD
-                        : UINT64_MAX / 2;
+    uint64_t need = memory < UINT64_MAX / 2 ? memory + WORKER_MEMORY_OVERHEAD
+                                            : UINT64_MAX / 2;
     if (need <= worker->memory_max)
         return;
     worker->memory_max = need;

@@ -47,15 +47,15 @@ struct worker {
     bool has_key;
     Hash key; /* the isolation key it serves, once it has_key */
     struct job_row jobs;
-    uint64_t deadline_ns;   /* of the first job, or of being idle or starting */
+    uint64_t deadline_ns; /* of the first job, or of being idle or starting */
     uint64_t idle_ns;
-    uint64_t begun_ns;      /* when the first job became the first */
-    uint64_t memory_max;    /* RLIMIT_DATA */
-    struct buffer result;   /* what came of the first job's output so far */
+    uint64_t begun_ns;    /* when the first job became the first */
+    uint64_t memory_max;  /* RLIMIT_DATA */
+    struct buffer result; /* what came of the first job's output so far */
     struct artifact_slot artifacts[ARTIFACT_SLOTS];
     uint64_t artifact_clock;
     uint64_t round_bytes; /* moved for it in this round of listening */
-    const char *broken; /* why it is not to be trusted; else NULL */
+    const char *broken;   /* why it is not to be trusted; else NULL */
 };
 
 /* How long a worker may take until it is READY. */
@@ -79,8 +79,7 @@ bool worker_may_serve(const struct worker *worker,
 /* Puts the job into the ring. False while there is no room for it; a job that
  * can never be handed over is over (job->outcome). `now_ns` starts its time
  * limit if it is the first. */
-bool worker_hand_over(struct worker *worker, struct job *job,
-                      uint64_t now_ns);
+bool worker_hand_over(struct worker *worker, struct job *job, uint64_t now_ns);
 
 /* Takes a job that is not begun out of its row; false if it is begun. */
 bool worker_take_back(struct worker *worker, struct job *job);

@@ -206,15 +206,12 @@ static const struct {
     const char *word;
     void (*lie)(long number);
 } lies[] = {
-    {"head", lie_head},       {"tail", lie_tail},
-    {"length", lie_length},   {"ticket", lie_ticket},
-    {"twice", lie_twice},     {"kind", lie_kind},
-    {"done", lie_done},       {"end", lie_end},
-    {"message", lie_message}, {"block", lie_block},
-    {"slot", lie_slot},       {"level", lie_level},
-    {"log", lie_log},         {"scribble", scribble},
-    {"flood", flood},         {"ask", ask_for_ever},
-    {"pour", pour},           {"shout", shout},
+    {"head", lie_head},     {"tail", lie_tail},     {"length", lie_length},
+    {"ticket", lie_ticket}, {"twice", lie_twice},   {"kind", lie_kind},
+    {"done", lie_done},     {"end", lie_end},       {"message", lie_message},
+    {"block", lie_block},   {"slot", lie_slot},     {"level", lie_level},
+    {"log", lie_log},       {"scribble", scribble}, {"flood", flood},
+    {"ask", ask_for_ever},  {"pour", pour},         {"shout", shout},
     {"event", ring_event},
 };
 

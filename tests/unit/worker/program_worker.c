@@ -120,15 +120,14 @@ static void act_block(struct act *act)
 {
     struct error err = {0};
     struct run_block block;
-    Status status = act->host->block(act->host->context, act->rest, &block,
-                                     &err);
+    Status status =
+        act->host->block(act->host->context, act->rest, &block, &err);
     if (status == STATUS_OK) {
         buffer_format(act->output, "%zu %d", block.bytes.len,
                       block.bytes.len > 0 ? block.bytes.data[0] : -1);
         act->host->release_block(act->host->context, &block);
     } else {
-        buffer_format(act->output, "%s %s", status_name(status),
-                      err.message);
+        buffer_format(act->output, "%s %s", status_name(status), err.message);
     }
 }
 
@@ -165,8 +164,8 @@ static void act_artifact(struct act *act)
 {
     const struct run_artifact *artifact = &act->request->artifact;
     struct stat how;
-    void *map = mmap(NULL, artifact->len, PROT_READ, MAP_PRIVATE,
-                     artifact->file, 0);
+    void *map =
+        mmap(NULL, artifact->len, PROT_READ, MAP_PRIVATE, artifact->file, 0);
     if (map == MAP_FAILED || fstat(artifact->file, &how) != 0 ||
         (size_t)how.st_size != artifact->len) {
         buffer_add_text(act->output, TEXT("no file"));
@@ -195,11 +194,11 @@ static const struct {
     const char *word;
     void (*act)(struct act *act);
 } acts[] = {
-    {"echo", act_echo},     {"pid", act_pid},       {"spin", act_spin},
-    {"crash", act_crash},   {"abort", act_abort},   {"exit", act_exit},
-    {"make", act_make},     {"sum", act_sum},       {"log", act_log},
-    {"limits", act_limits}, {"trap", act_trap},     {"block", act_block},
-    {"blocks", act_blocks}, {"hold", act_hold},     {"grow", act_grow},
+    {"echo", act_echo},         {"pid", act_pid},     {"spin", act_spin},
+    {"crash", act_crash},       {"abort", act_abort}, {"exit", act_exit},
+    {"make", act_make},         {"sum", act_sum},     {"log", act_log},
+    {"limits", act_limits},     {"trap", act_trap},   {"block", act_block},
+    {"blocks", act_blocks},     {"hold", act_hold},   {"grow", act_grow},
     {"artifact", act_artifact},
 };
 
@@ -214,8 +213,8 @@ static void perform(void *state, const struct run_request *request,
     size_t len = space ? (size_t)(space - input.data) : input.len;
     struct act act = {request, host, output, outcome, {0}, 0};
     act.rest = bytes_from(input, space ? len + 1 : len);
-    for (size_t i = 0; i < act.rest.len && i < 18 &&
-                       act.rest.data[i] >= '0' && act.rest.data[i] <= '9';
+    for (size_t i = 0; i < act.rest.len && i < 18 && act.rest.data[i] >= '0' &&
+                       act.rest.data[i] <= '9';
          i++)
         act.number = act.number * 10 + (act.rest.data[i] - '0');
     for (size_t i = 0; i < sizeof acts / sizeof *acts; i++)

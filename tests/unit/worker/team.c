@@ -80,15 +80,13 @@ static void release_block(void *context, struct run_block *lent)
     team->blocks_lent--;
 }
 
-static void log_line(void *context, uint64_t ticket, LogLevel level,
-                     Text line)
+static void log_line(void *context, uint64_t ticket, LogLevel level, Text line)
 {
     struct team *team = context;
     (void)ticket;
     (void)level;
     team->lines++;
-    snprintf(team->last_line, sizeof team->last_line, "%.*s",
-             TEXT_ARG(line));
+    snprintf(team->last_line, sizeof team->last_line, "%.*s", TEXT_ARG(line));
 }
 
 struct team *team_open(const char *program, struct pool_options options)
@@ -107,8 +105,7 @@ struct team *team_open(const char *program, struct pool_options options)
     const struct run_host host = {team, block, release_block, log_line};
     struct error err = {0};
     assert_int_equal(
-        pool_open(&options, host, done, team, &team->runner, &err),
-        STATUS_OK);
+        pool_open(&options, host, done, team, &team->runner, &err), STATUS_OK);
     return team;
 }
 
@@ -177,8 +174,8 @@ bool process_is_there(int pid)
     FILE *file = fopen(path, "r");
     if (!file)
         return false;
-    const char *end = fgets(line, sizeof line, file) ? strrchr(line, ')')
-                                                     : NULL;
+    const char *end =
+        fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;
     fclose(file);
     return end && end[2] != 'Z';
 }

@@ -55,8 +55,7 @@ void team_close(struct team *team);
 /* A RUN_CALL under isolation key `key`; `words` must live on. */
 void team_submit(struct team *team, uint64_t ticket, char key,
                  const char *words);
-struct run_request team_request(uint64_t ticket, char key,
-                                const char *words);
+struct run_request team_request(uint64_t ticket, char key, const char *words);
 /* Polls until `count` jobs are over; fails the test after 60 s. */
 void team_await(struct team *team, size_t count);
 /* submit and await of one job, with a fresh ticket. */

@@ -19,14 +19,14 @@ static struct pool_options workers(unsigned count)
 /* Kept apart from sandbox.c on purpose: a call added there must be added here
  * too, by somebody who has thought about it. */
 static const long allowed[] = {
-    SYS_mmap,          SYS_munmap,        SYS_mprotect,
-    SYS_madvise,       SYS_mremap,        SYS_brk,
-    SYS_membarrier,    SYS_rt_sigaction,  SYS_rt_sigprocmask,
-    SYS_rt_sigreturn,  SYS_sigaltstack,   SYS_futex,
-    SYS_clock_gettime, SYS_gettimeofday,  SYS_sched_yield,
-    SYS_exit,          SYS_exit_group,    SYS_getrandom,
-    SYS_getpid,        SYS_gettid,        SYS_read,
-    SYS_pread64,       SYS_lseek,         SYS_fstat,
+    SYS_mmap,          SYS_munmap,          SYS_mprotect,
+    SYS_madvise,       SYS_mremap,          SYS_brk,
+    SYS_membarrier,    SYS_rt_sigaction,    SYS_rt_sigprocmask,
+    SYS_rt_sigreturn,  SYS_sigaltstack,     SYS_futex,
+    SYS_clock_gettime, SYS_gettimeofday,    SYS_sched_yield,
+    SYS_exit,          SYS_exit_group,      SYS_getrandom,
+    SYS_getpid,        SYS_gettid,          SYS_read,
+    SYS_pread64,       SYS_lseek,           SYS_fstat,
     SYS_close,         SYS_restart_syscall,
 };
 
@@ -141,8 +141,7 @@ static void lies_end_the_liar_only(void **state)
             team_run(team, 'a', rows[i].words);
         if (outcome->end != END_HOST ||
             !strstr(outcome->message, rows[i].message))
-            FAIL("%s: %d %s", rows[i].words, outcome->end,
-                     outcome->message);
+            FAIL("%s: %d %s", rows[i].words, outcome->end, outcome->message);
         assert_string_equal(team_run(team, 'a', "echo")->text, "fine");
     }
     team_close(team);

@@ -65,8 +65,8 @@ static void streams_results_of_any_size(void **state)
 {
     (void)state;
     static const char *const rows[] = {
-        "make 0",       "make 1",       "make 524287",   "make 524288",
-        "make 524289",  "make 1048576", "make 10485761", "make 104857600",
+        "make 0",      "make 1",       "make 524287",   "make 524288",
+        "make 524289", "make 1048576", "make 10485761", "make 104857600",
     };
     struct team *team =
         team_open("program_worker", (struct pool_options){.workers = 1});
@@ -99,7 +99,6 @@ static void stops_a_job_at_its_time_limit(void **state)
     assert_string_equal(team_run(team, 'a', "echo again")->text, "again");
     team_close(team);
 }
-
 
 static uint64_t since_ms(uint64_t start_ns)
 {
@@ -171,7 +170,7 @@ static void hands_over_inputs_of_any_size(void **state)
         for (size_t k = 0; k < rows[i]; k++)
             sum = sum * 31 + input[k];
         for (size_t k = 0; k < 3; k++)
-            sum = sum * 31 + (uint64_t)"def"[k];
+            sum = sum * 31 + (uint64_t) "def"[k];
         char text[30];
         snprintf(text, sizeof text, "%llu", (unsigned long long)sum);
         team->runner->verbs->submit(team->runner, &request);
@@ -329,9 +328,9 @@ static void cancels_within_50_ms(void **state)
     assert_in_range(since_ms(start), 0, 50);
     team_await(team, 41);
     for (size_t i = 0; i < 40; i++)
-        assert_int_equal(team->outcomes[i].end,
-                         i == 39 || i == 3 || i == 0 ? END_CANCELLED
-                                                     : END_NONE);
+        assert_int_equal(team->outcomes[i].end, i == 39 || i == 3 || i == 0
+                                                    ? END_CANCELLED
+                                                    : END_NONE);
     team_close(team);
 }
 
@@ -477,8 +476,8 @@ static void its_file_tells_when_there_is_something_to_do(void **state)
     await_by_file(team, 503);
     assert_int_equal(team->outcomes[502].end, END_CANCELLED);
     // Nothing to do: it becomes quiet.
-    struct pollfd item = {
-        .fd = team->runner->verbs->file(team->runner), .events = POLLIN};
+    struct pollfd item = {.fd = team->runner->verbs->file(team->runner),
+                          .events = POLLIN};
     int ready = 1;
     for (int i = 0; i < 50 && ready; i++) {
         team->runner->verbs->poll(team->runner, 0);

@@ -134,20 +134,13 @@ static void a_reader_refuses_what_cannot_be(void **state)
         uint32_t len;
         RingRead result;
     } rows[] = {
-        {32, 16, RING_FRAME},
-        {16, 0, RING_FRAME},
-        {0, 0, RING_EMPTY},
-        {15, 0, RING_BROKEN},
-        {17, 0, RING_BROKEN},
-        {16, 1, RING_BROKEN},
-        {32, 17, RING_BROKEN},
-        {LEN, LEN - 16, RING_FRAME},
-        {LEN, LEN - 15, RING_BROKEN},
-        {LEN, UINT32_MAX, RING_BROKEN},
-        {LEN + 16, 0, RING_BROKEN},
-        {(uint64_t)-16, 0, RING_BROKEN},
-        {UINT64_MAX, 0, RING_BROKEN},
-        {(uint64_t)1 << 63, 0, RING_BROKEN},
+        {32, 16, RING_FRAME},         {16, 0, RING_FRAME},
+        {0, 0, RING_EMPTY},           {15, 0, RING_BROKEN},
+        {17, 0, RING_BROKEN},         {16, 1, RING_BROKEN},
+        {32, 17, RING_BROKEN},        {LEN, LEN - 16, RING_FRAME},
+        {LEN, LEN - 15, RING_BROKEN}, {LEN, UINT32_MAX, RING_BROKEN},
+        {LEN + 16, 0, RING_BROKEN},   {(uint64_t)-16, 0, RING_BROKEN},
+        {UINT64_MAX, 0, RING_BROKEN}, {(uint64_t)1 << 63, 0, RING_BROKEN},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct pair pair;
@@ -175,9 +168,9 @@ static void a_writer_refuses_a_reader_that_cannot_be(void **state)
         uint64_t tail;
         bool broken;
     } rows[] = {
-        {0, false},         {16, false},       {LEN - 64, false},
-        {LEN - 48, true},   {LEN, true},       {8, true},
-        {1, true},          {UINT64_MAX, true}, {(uint64_t)-16, true},
+        {0, false},       {16, false},        {LEN - 64, false},
+        {LEN - 48, true}, {LEN, true},        {8, true},
+        {1, true},        {UINT64_MAX, true}, {(uint64_t)-16, true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct pair pair;
