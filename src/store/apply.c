@@ -45,8 +45,9 @@ static Status apply_block(struct transaction *transaction,
                           struct error *err)
 {
     Bytes old;
-    TRY(look(transaction, TABLE_BLOCKS, operation->key, &old, err));
-    if (old.data && bytes_equal(old, operation->value))
+    TRY(transaction_add(transaction, TABLE_BLOCKS, operation->key,
+                        operation->value, &old, err));
+    if (!old.data || bytes_equal(old, operation->value))
         return STATUS_OK;
     return transaction_put(transaction, TABLE_BLOCKS, operation->key,
                            operation->value, err);
@@ -56,11 +57,8 @@ static Status apply_keep(struct transaction *transaction,
                          const struct operation *operation, struct error *err)
 {
     Bytes old;
-    TRY(look(transaction, operation->table, operation->key, &old, err));
-    if (old.data)
-        return STATUS_OK;
-    return transaction_put(transaction, operation->table, operation->key,
-                           operation->value, err);
+    return transaction_add(transaction, operation->table, operation->key,
+                           operation->value, &old, err);
 }
 
 /* alarms: concrete ‖ other result → len | first result | other entry */
@@ -113,17 +111,19 @@ static Status apply_memo(struct transaction *transaction,
 {
     Bytes old;
     bool wins = true;
-    TRY(look(transaction, TABLE_MEMO, operation->key, &old, err));
-    if (old.data)
+    TRY(transaction_add(transaction, TABLE_MEMO, operation->key,
+                        operation->value, &old, err));
+    if (old.data) {
         TRY(meet_old_entry(transaction, operation, old, &wins, err));
-    if (!wins)
-        return STATUS_OK;
+        if (!wins)
+            return STATUS_OK;
+        TRY(transaction_put(transaction, TABLE_MEMO, operation->key,
+                            operation->value, err));
+    }
     struct memo_entry entry;
     ASSERT(memo_entry_read(operation->value, &entry));
     struct joined key;
     join(&key, cid_bytes(&entry.result), operation->key);
-    TRY(transaction_put(transaction, TABLE_MEMO, operation->key,
-                        operation->value, err));
     return transaction_put(transaction, TABLE_BY_RESULT,
                            bytes_of(key.bytes, key.len), (Bytes){NULL, 0},
                            err);
@@ -134,7 +134,8 @@ static Status apply_symbolic(struct transaction *transaction,
                              struct error *err)
 {
     Bytes old;
-    TRY(look(transaction, TABLE_SYMBOLIC, operation->key, &old, err));
+    TRY(transaction_add(transaction, TABLE_SYMBOLIC, operation->key,
+                        operation->value, &old, err));
     if (old.data && !bytes_equal(old, operation->value))
         return STATUS_OK;
     for (size_t index = 0; index < operation->through_count; index++) {
@@ -146,10 +147,7 @@ static Status apply_symbolic(struct transaction *transaction,
                             bytes_of(key.bytes, key.len), (Bytes){NULL, 0},
                             err));
     }
-    if (old.data)
-        return STATUS_OK;
-    return transaction_put(transaction, TABLE_SYMBOLIC, operation->key,
-                           operation->value, err);
+    return STATUS_OK;
 }
 
 /* Concrete computations still to be looked through. */

@@ -22,7 +22,8 @@ struct operation {
     enum operation_kind kind;
     enum table table;
     struct operation *next;        /* in the batch */
-    struct operation *next_bucket; /* in the queue's overlay, newest first */
+    /* In a bucket of the queue's overlay, newest first. */
+    struct operation *older, *newer;
     uint64_t hash;                 /* of table and key, for the overlay */
     Bytes key;
     Bytes value;

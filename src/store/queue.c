@@ -23,8 +23,8 @@
 #include "store/apply.h"
 
 enum {
-    BUCKETS = 1 << 14,
-    GROUP_MAX = 4096,           /* batches in one transaction */
+    BUCKETS = 1 << 16,
+    GROUP_MAX = 1 << 16,        /* batches in one transaction */
     GROUP_BYTES_MAX = 64 << 20, /* the same, in bytes */
     PENDING_BYTES_MAX = 256 << 20, /* then submitters wait */
 };
@@ -108,7 +108,7 @@ const struct operation *queue_newest(const struct queue *queue,
     const uint64_t hash = operation_hash(table, key);
     const struct operation *each = queue->buckets[hash % BUCKETS];
     while (each && !is_about(each, table, hash, key))
-        each = each->next_bucket;
+        each = each->older;
     return each;
 }
 
@@ -118,7 +118,7 @@ const struct operation *queue_oldest(const struct queue *queue,
     const struct operation *oldest = NULL;
     const uint64_t hash = operation_hash(table, key);
     for (const struct operation *each = queue_newest(queue, table, key); each;
-         each = each->next_bucket)
+         each = each->older)
         if (is_about(each, table, hash, key))
             oldest = each;
     return oldest;
@@ -131,7 +131,10 @@ static void show(struct queue *queue, struct store_batch *batch)
         queue->buckets = heap_array(BUCKETS, sizeof *queue->buckets);
     for (struct operation *each = batch->first; each; each = each->next) {
         struct operation **bucket = &queue->buckets[each->hash % BUCKETS];
-        each->next_bucket = *bucket;
+        each->older = *bucket;
+        each->newer = NULL;
+        if (*bucket)
+            (*bucket)->newer = each;
         *bucket = each;
         count++;
     }
@@ -144,10 +147,12 @@ static void hide(struct queue *queue, struct store_batch *batch)
 {
     size_t count = 0;
     for (struct operation *each = batch->first; each; each = each->next) {
-        struct operation **at = &queue->buckets[each->hash % BUCKETS];
-        while (*at != each)
-            at = &(*at)->next_bucket;
-        *at = each->next_bucket;
+        if (each->newer)
+            each->newer->older = each->older;
+        else
+            queue->buckets[each->hash % BUCKETS] = each->older;
+        if (each->older)
+            each->older->newer = each->newer;
         count++;
     }
     queue->withdrawals -= batch->withdrawals;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store.c - opening, closing, and blocks.
  *
- * A reader asks the overlay of batches under way first and the tables then
- * (queue.c, invariant 3). Bytes out of the tables are hashed the first time
+ * A reader asks the cache, then the overlay of batches under way, then the
+ * tables (queue.c, invariant 3). Bytes out of the tables are hashed the first time
  * this process meets them (docs/decisions/0002-store.md).
  */
 #include "store/store.h"
@@ -19,6 +19,7 @@ static struct store *store_new(const char *directory, struct tables *tables)
     memcpy(store->directory, directory, len);
     store->tables = tables;
     store->verified = verified_new();
+    store->cache = block_cache_new();
     store->hits = hits_new();
     store->queue = queue_new(tables, store->hits);
     pthread_mutex_init(&store->lease_lock, NULL);
@@ -53,6 +54,7 @@ void store_close(struct store *store)
     leases_close(store);
     tables_close(store->tables);
     hits_free(store->hits);
+    block_cache_free(store->cache);
     verified_free(store->verified);
     pthread_mutex_destroy(&store->lease_lock);
     free(store->directory);
@@ -90,12 +92,17 @@ static struct block *pending_block(struct store *store, const Cid *cid)
     if (found)
         block = block_ref(found->block);
     queue_unlock(store->queue);
+    return block;
+}
+
+/* The same bytes under the CID that was asked for; takes the reference. */
+static struct block *renamed(struct block *block, const Cid *cid)
+{
     if (!block || cid_equal(block_cid(block), cid))
         return block;
-    // The same bytes under another codec.
-    struct block *renamed = block_new(cid, block_bytes(block));
+    struct block *copy = block_new(cid, block_bytes(block));
     block_unref(block);
-    return renamed;
+    return copy;
 }
 
 /* Hashes `bytes` unless this process did before. */
@@ -126,22 +133,26 @@ Status store_get(struct store *store, const Cid *cid, struct block **out,
         *out = identity_block(cid);
         return STATUS_OK;
     }
-    if ((*out = pending_block(store, cid)))
+    const Bytes name = cid_multihash(cid);
+    if ((*out = renamed(block_cache_get(store->cache, name), cid)) ||
+        (*out = renamed(pending_block(store, cid), cid)))
         return STATUS_OK;
     struct transaction transaction;
     Bytes bytes;
     TRY(tables_read(store->tables, &transaction, err));
-    Status status = transaction_get(&transaction, TABLE_BLOCKS,
-                                    cid_multihash(cid), &bytes, err);
+    Status status =
+        transaction_get(&transaction, TABLE_BLOCKS, name, &bytes, err);
     if (status == STATUS_OK)
         *out = block_new(cid, bytes);
     transaction_end(&transaction);
     if (status == STATUS_OK)
         status = verify(store, cid, block_bytes(*out), err);
-    if (status != STATUS_OK) {
-        block_unref(*out);
-        *out = NULL;
+    if (status == STATUS_OK) {
+        block_cache_add(store->cache, name, *out);
+        return STATUS_OK;
     }
+    block_unref(*out);
+    *out = NULL;
     return status;
 }
 

@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "base/arena.h"
+#include "store/block_cache.h"
 #include "store/hits.h"
 #include "store/queue.h"
 #include "store/store.h"
@@ -18,6 +19,7 @@ struct store {
     bool read_only;
     struct tables *tables;
     struct verified *verified;
+    struct block_cache *cache;
     struct hits *hits;
     struct queue *queue;
     pthread_mutex_t lease_lock; /* guards the two below */

@@ -47,6 +47,14 @@ Status transaction_put(struct transaction *transaction, enum table table,
                                              err);
 }
 
+Status transaction_add(struct transaction *transaction, enum table table,
+                       Bytes key, Bytes value, Bytes *old, struct error *err)
+{
+    ASSERT(transaction->writes && key.len > 0 && key.len <= TABLE_KEY_MAX);
+    return transaction->tables->methods->add(transaction, table, key, value,
+                                             old, err);
+}
+
 Status transaction_remove(struct transaction *transaction, enum table table,
                           Bytes key, struct error *err)
 {

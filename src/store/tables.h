@@ -65,6 +65,8 @@ struct tables_methods {
                   Bytes *out, struct error *err);
     Status (*put)(struct transaction *transaction, enum table table, Bytes key,
                   Bytes value, struct error *err);
+    Status (*add)(struct transaction *transaction, enum table table, Bytes key,
+                  Bytes value, Bytes *old, struct error *err);
     Status (*remove)(struct transaction *transaction, enum table table,
                      Bytes key, struct error *err);
     Status (*walk)(struct transaction *transaction, enum table table,
@@ -108,6 +110,10 @@ Status transaction_get(struct transaction *transaction, enum table table,
  * transaction, call tables_grow(), begin again. */
 Status transaction_put(struct transaction *transaction, enum table table,
                        Bytes key, Bytes value, struct error *err);
+/* Adds if the key is new: `old->data` is NULL then. Else writes nothing, and
+ * `*old` is what is there, borrowed as from transaction_get(). */
+Status transaction_add(struct transaction *transaction, enum table table,
+                       Bytes key, Bytes value, Bytes *old, struct error *err);
 /* STATUS_OK also when it was not there. */
 Status transaction_remove(struct transaction *transaction, enum table table,
                           Bytes key, struct error *err);

@@ -175,6 +175,21 @@ static Status lmdb_put(struct transaction *transaction, enum table table,
     return STATUS_OK;
 }
 
+static Status lmdb_add(struct transaction *transaction, enum table table,
+                       Bytes key, Bytes value, Bytes *old, struct error *err)
+{
+    struct lmdb_tables *lmdb = lmdb_of_transaction(transaction);
+    MDB_val name = value_of(key), data = value_of(value);
+    int result = mdb_put(transaction->handle, lmdb->databases[table], &name,
+                         &data, MDB_NOOVERWRITE);
+    *old = (Bytes){NULL, 0};
+    if (result == MDB_KEYEXIST)
+        *old = bytes_of_value(data);
+    else if (result != 0)
+        return lmdb_fail(lmdb, result, "cannot write to", err);
+    return STATUS_OK;
+}
+
 static Status lmdb_remove(struct transaction *transaction, enum table table,
                           Bytes key, struct error *err)
 {
@@ -259,6 +274,7 @@ const struct tables_methods lmdb_methods = {
     .commit = lmdb_commit,
     .get = lmdb_get,
     .put = lmdb_put,
+    .add = lmdb_add,
     .remove = lmdb_remove,
     .walk = lmdb_walk,
     .grow = lmdb_grow,

@@ -130,6 +130,15 @@ static Status memory_put(struct transaction *transaction, enum table table,
     return STATUS_OK;
 }
 
+static Status memory_add(struct transaction *transaction, enum table table,
+                         Bytes key, Bytes value, Bytes *old, struct error *err)
+{
+    *old = (Bytes){NULL, 0};
+    if (memory_get(transaction, table, key, old, err) == STATUS_OK)
+        return STATUS_OK;
+    return memory_put(transaction, table, key, value, err);
+}
+
 static int compare_entries(const void *a, const void *b)
 {
     return bytes_compare(entry_key(*(struct entry *const *)a),
@@ -181,6 +190,7 @@ static const struct tables_methods memory_methods = {
     .commit = memory_commit,
     .get = memory_get,
     .put = memory_put,
+    .add = memory_add,
     .remove = memory_remove,
     .walk = memory_walk,
     .grow = memory_grow,
