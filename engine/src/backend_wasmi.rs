@@ -128,8 +128,11 @@ impl Backend for Wasmi {
             .wasm_tail_call(true)
             .wasm_extended_const(true)
             .consume_fuel(true)
-            // Translation costs fuel, so it must not depend on who was first.
-            .compilation_mode(CompilationMode::Eager)
+            .compilation_mode(match options.meter {
+                // Translation costs fuel: nobody may be the first to pay.
+                METER_FUEL => CompilationMode::Eager,
+                _ => CompilationMode::LazyTranslation,
+            })
             .ignore_custom_sections(true)
             .set_max_recursion_depth(RECURSION_MAX)
             .set_max_stack_height(VALUES_MAX);

@@ -140,7 +140,7 @@ fn pools(slots: u32) -> PoolingAllocationConfig {
     pool.total_core_instances(slots + profile::CORE_INSTANCES_MAX)
         .total_component_instances(slots)
         .total_memories(slots + COMPONENT_MEMORIES)
-        .total_tables((slots + 1) * profile::TABLES_MAX)
+        .total_tables(slots + profile::TABLES_MAX)
         .total_gc_heaps(slots)
         .max_memories_per_module(1)
         .max_memories_per_component(COMPONENT_MEMORIES)
@@ -311,20 +311,23 @@ impl Backend for Wasmtime {
         {
             return Err(Fault::broken("a call with the wrong counts"));
         }
-        let mut space = [ValRaw::u64(0); PARAMS_MAX];
+        let mut space = [MaybeUninit::<ValRaw>::uninit(); PARAMS_MAX];
         for (raw, param) in space.iter_mut().zip(params) {
-            *raw = ValRaw::u64(*param);
+            raw.write(ValRaw::u64(*param));
         }
         let used = params.len().max(results.len());
-        let called = unsafe {
-            function.func.call_unchecked(this.store(), &mut space[..used])
-        };
+        let raws = std::ptr::slice_from_raw_parts_mut(
+            space.as_mut_ptr().cast::<ValRaw>(),
+            used,
+        );
+        let called =
+            unsafe { function.func.call_unchecked(this.store(), raws) };
         if let Err(error) = called {
             let this = unsafe { &mut *instance };
             return Err(fault(&this.store.data().budget, &error));
         }
         for (i, (result, raw)) in results.iter_mut().zip(space).enumerate() {
-            *result = raw.get_u64();
+            *result = unsafe { raw.assume_init() }.get_u64();
             if function.narrow >> i & 1 != 0 {
                 *result &= u32::MAX as u64;
             }

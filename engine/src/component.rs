@@ -6,7 +6,7 @@ use crate::backend_wasmtime::{fault, meter};
 use crate::budget::Budget;
 use crate::describe_component::is_offered;
 use crate::door::*;
-use crate::typed;
+use crate::{fast, typed};
 use std::ffi::c_void;
 use wasmtime::component::types::{ComponentItem, Type};
 use wasmtime::component::{
@@ -99,17 +99,22 @@ fn run(
 ) -> Result<Vec<u8>, Fault> {
     let ty = func.ty(&store);
     let types: Vec<Type> = ty.params().map(|(_, ty)| ty).collect();
-    let has_result = ty.results().len() != 0;
+    let result = ty.results().next();
+    let by_type =
+        fast::call(store, func, args, &types, result.as_ref());
+    if let Some(called) = by_type {
+        let budget = &store.data().budget;
+        return called.map_err(|error| call_fault(budget, &error));
+    }
     let params = typed::read_args(args, &types)
         .ok_or_else(|| Fault::broken("arguments do not fit their types"))?;
-    let mut results = vec![Val::Bool(false); has_result as usize];
+    let mut results = vec![Val::Bool(false); result.is_some() as usize];
     if let Err(error) = func.call(&mut *store, &params, &mut results) {
         return Err(call_fault(&store.data().budget, &error));
     }
     let mut out = Vec::new();
-    for result in &results {
-        let ty = ty.results().next().expect("a result has a type");
-        typed::write(result, &ty, &mut out)
+    for (value, ty) in results.iter().zip(&result) {
+        typed::write(value, ty, &mut out)
             .map_err(|what| Fault::broken(format!("result: {what}")))?;
     }
     Ok(out)

@@ -533,20 +533,21 @@ unsafe extern "C" fn call<B: Backend>(
     if call.param_count > PARAMS_MAX || call.result_count > PARAMS_MAX {
         return outcome(fault, || Err(Fault::broken("too many parameters")));
     }
-    outcome(fault, || {
-        let mut params = [0; PARAMS_MAX];
-        let mut results = [0; PARAMS_MAX];
-        for (i, param) in params[..call.param_count].iter_mut().enumerate() {
-            *param = unsafe { *call.params.add(i) };
-        }
-        let results = &mut results[..call.result_count];
-        let params = &params[..call.param_count];
-        unsafe { B::call(instance.cast(), call.function, params, results) }?;
-        for (i, result) in results.iter().enumerate() {
-            unsafe { *call.results.add(i) = *result };
-        }
-        Ok(())
+    outcome(fault, || unsafe {
+        let params = numbers(call.params, call.param_count);
+        let results = match call.result_count {
+            0 => &mut [],
+            count => std::slice::from_raw_parts_mut(call.results, count),
+        };
+        B::call(instance.cast(), call.function, params, results)
     })
+}
+
+unsafe fn numbers<'a>(data: *const u64, count: usize) -> &'a [u64] {
+    match count {
+        0 => &[],
+        _ => unsafe { std::slice::from_raw_parts(data, count) },
+    }
 }
 
 unsafe extern "C" fn memory<B: Backend>(instance: *mut c_void) -> Memory {

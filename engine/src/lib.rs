@@ -13,6 +13,7 @@ mod describe;
 mod describe_component;
 mod describe_types;
 mod door;
+mod fast;
 mod float;
 mod profile;
 mod typed;

@@ -411,7 +411,8 @@ static EngineOutcome component_call(struct component *component,
                                  result, limits, &host, fault);
 }
 
-/* Arguments and results are in the typed encoding, in hexadecimal. */
+/* Most of these are called by type, the ones with records by value
+ * (engine/src/fast.rs). Arguments and results are in the typed encoding, in hexadecimal. */
 static const struct {
     const char *name;
     const char *args;
