@@ -261,15 +261,17 @@ help: ## this list
 
 .PHONY: check check-fresh lint tidy format fuzz fuzz-keep bench
 # What runs under the thread sanitizer too: the modules with threads.
-TSAN_TESTS := $(filter tests/unit/base/% tests/unit/store/% tests/unit/crypto/% \
-  tests/unit/schedule/%,$(TEST_SOURCES:%.c=%))
+TSAN_DIRS := tests/unit/base/ tests/unit/crypto/ tests/unit/store/ tests/unit/run/
+TSAN_TESTS := $(filter $(TSAN_DIRS:%=%%),$(TEST_SOURCES:%.c=%))
+TSAN_PROGRAMS := $(filter $(TSAN_DIRS:%=%%),$(TEST_PROGRAM_SOURCES:%.c=%))
 SCRIPTS := $(filter-out %/lib.sh,$(wildcard tests/e2e/*.sh tests/conformance/*.sh))
 
 check: ## every test: units, property, simulation, corpus, end to end
 	@tools/setup.sh test
 	+@$(MAKE) --no-print-directory MODE=release B=$(BUILD)/release all guests
 	+@$(MAKE) --no-print-directory MODE=debug B=$(BUILD)/debug all tests replays
-	+@$(MAKE) --no-print-directory MODE=tsan B=$(BUILD)/tsan $(TSAN_TESTS:%=$(BUILD)/tsan/%)
+	+@$(MAKE) --no-print-directory MODE=tsan B=$(BUILD)/tsan \
+	  $(TSAN_TESTS:%=$(BUILD)/tsan/%) $(TSAN_PROGRAMS:%=$(BUILD)/tsan/%)
 	@tools/run-tests.sh -j $(JOBS) -r $(BUILD)/release -l $(BUILD)/check \
 	  $(patsubst $(B)/%,$(BUILD)/debug/%,$(TESTS) $(REPLAYS)) \
 	  $(TSAN_TESTS:%=$(BUILD)/tsan/%) $(SCRIPTS)
