@@ -12,6 +12,7 @@
 #include "worker/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/landlock.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -21,8 +22,10 @@
 #include <unistd.h>
 
 #include "worker/channel.h"
-#include "worker/message.h"
 #include "worker/sandbox_calls.h"
+
+/* Artifacts, and the engine's own of each module it has loaded. */
+enum { FILES_MAX = 1024 };
 
 static const int allowed_calls[] = {
     // Memory: the engine maps, protects and drops it.
@@ -157,25 +160,32 @@ static int add_calls(scmp_filter_ctx filter, uint32_t action, const int *calls,
 #define ADD_CALLS(filter, action, calls)                                      \
     add_calls(filter, action, calls, sizeof(calls) / sizeof *(calls))
 
-/* Allowed where the first argument is `first`. */
-static int add_pinned(scmp_filter_ctx filter, int call, int first)
-{
-    const struct scmp_arg_cmp is_first = {
-        .arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)first};
-    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &is_first);
-}
-
-/* Allowed for one file, or for ourselves, only. */
+/* Allowed for one file, or for one use, only. */
 static int add_pinned_calls(scmp_filter_ctx filter)
 {
-    int result = add_pinned(filter, SCMP_SYS(write), WORKER_FILE_EVENT);
-    if (result == 0)
-        result = add_pinned(filter, SCMP_SYS(write), STDERR_FILENO);
-    if (result == 0)
-        result = add_pinned(filter, SCMP_SYS(recvmsg), WORKER_FILE_SOCKET);
-    // abort() signals itself.
-    if (result == 0)
-        result = add_pinned(filter, SCMP_SYS(tgkill), getpid());
+    const struct {
+        int call;
+        unsigned argument;
+        int value;
+    } pinned[] = {
+        {SCMP_SYS(write), 0, WORKER_FILE_EVENT},
+        {SCMP_SYS(write), 0, STDERR_FILENO},
+        {SCMP_SYS(recvmsg), 0, WORKER_FILE_SOCKET},
+        // abort() signals itself.
+        {SCMP_SYS(tgkill), 0, getpid()},
+        // The engine keeps a file of its own of an artifact.
+        {SCMP_SYS(fcntl), 1, F_DUPFD_CLOEXEC},
+    };
+    int result = 0;
+    for (size_t i = 0; i < sizeof pinned / sizeof *pinned && result == 0;
+         i++) {
+        const struct scmp_arg_cmp is_value = {
+            .arg = pinned[i].argument,
+            .op = SCMP_CMP_EQ,
+            .datum_a = (scmp_datum_t)pinned[i].value};
+        result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, pinned[i].call,
+                                        1, &is_value);
+    }
     return result;
 }
 
@@ -282,8 +292,7 @@ Status sandbox_enter(struct error *err)
         return fail_errno(err, errno, "cannot close files");
     TRY(set_limit(RLIMIT_FSIZE, 0, err));
     TRY(set_limit(RLIMIT_NPROC, 0, err));
-    TRY(set_limit(RLIMIT_NOFILE, WORKER_FILE_COUNT + ARTIFACT_SLOTS + 26,
-                  err));
+    TRY(set_limit(RLIMIT_NOFILE, FILES_MAX, err));
     TRY(set_limit(RLIMIT_MEMLOCK, 0, err));
     TRY(catch_traps(err));
     enter_landlock();
