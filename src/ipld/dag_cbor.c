@@ -202,10 +202,17 @@ static Status open_items(struct decoder *decoder, uint64_t count,
     return STATUS_OK;
 }
 
+/* Room for `count` things, which open_items() has bounded. Empty lists and
+ * maps, one byte each, take none. */
+static void *take_array(struct decoder *decoder, uint64_t count, size_t size)
+{
+    return count ? arena_alloc(decoder->arena, (size_t)count * size) : NULL;
+}
+
 static Status read_list(struct decoder *decoder, uint64_t count, Value *out)
 {
     TRY(open_items(decoder, count, 1));
-    Value *items = arena_alloc(decoder->arena, (size_t)count * sizeof *items);
+    Value *items = take_array(decoder, count, sizeof *items);
     for (size_t index = 0; index < count; index++) {
         decoder->owed--;
         TRY(read_value(decoder, &items[index]));
@@ -241,8 +248,7 @@ static Status read_map(struct decoder *decoder, uint64_t count, Value *out)
     struct value_entry *last = NULL;
 
     TRY(open_items(decoder, count, 2));
-    struct value_entry *entries =
-        arena_alloc(decoder->arena, (size_t)count * sizeof *entries);
+    struct value_entry *entries = take_array(decoder, count, sizeof *entries);
     for (size_t index = 0; index < count; index++) {
         decoder->owed -= 2;
         TRY(read_key(decoder, last, &entries[index].key));
