@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "player.h"
 
+#include "engine_signals.h"
 #include "ipld/dag_cbor.h"
 #include "ipld/dag_json.h"
 #include "task/computation.h"
@@ -22,13 +23,11 @@ static void give_back(void *context, struct run_block *block)
 {
     struct player *player = context;
     const struct unixfs_source source = block_map_source(&player->blocks);
-    struct unixfs_block lent = {.bytes = block->bytes,
-                                .handle = block->owner};
+    struct unixfs_block lent = {.bytes = block->bytes, .handle = block->owner};
     source.release(source.context, &lent);
 }
 
-static void log_line(void *context, uint64_t ticket, LogLevel level,
-                     Text line)
+static void log_line(void *context, uint64_t ticket, LogLevel level, Text line)
 {
     struct player *player = context;
     size_t len = strlen(player->log);
@@ -39,6 +38,12 @@ static void log_line(void *context, uint64_t ticket, LogLevel level,
 
 void player_open(struct player *player)
 {
+    const struct engine_options options = {.kind = ENGINE_WASMTIME};
+    struct engine *engine;
+    // The first engine of a process installs its signal handlers.
+    assert_int_equal(engine_open(&options, &engine, NULL), STATUS_OK);
+    engine_signals_keep();
+    engine_close(engine);
     *player = (struct player){.end = END_NONE};
     wasm_performer_open(NULL, &player->performer);
 }
@@ -70,8 +75,8 @@ static Bytes job(struct player *player, const struct run_request *request,
     struct run_outcome outcome;
     struct buffer output;
     buffer_init(&output, output_max);
-    player->performer.perform(player->performer.state, request, &host,
-                              &output, &outcome);
+    player->performer.perform(player->performer.state, request, &host, &output,
+                              &outcome);
     player->end = outcome.end;
     player->argument_index = outcome.argument_index;
     player->cost = outcome.cost;
@@ -86,8 +91,8 @@ static Bytes job(struct player *player, const struct run_request *request,
 static Bytes without_core(struct player *player, Bytes description)
 {
     Value map;
-    assert_int_equal(
-        dag_cbor_decode(description, &player->arena, &map, NULL), STATUS_OK);
+    assert_int_equal(dag_cbor_decode(description, &player->arena, &map, NULL),
+                     STATUS_OK);
     struct value_entry *entries =
         arena_array(&player->arena, map.map.count, sizeof *entries);
     size_t count = 0;
@@ -106,14 +111,13 @@ static Bytes concrete(struct player *player, const struct play *play)
     Value args;
     Cid module;
     Hash hash;
-    if (dag_json_decode(text_bytes(text_of(play->args)), &player->arena,
-                        &args, &err) != STATUS_OK)
+    if (dag_json_decode(text_bytes(text_of(play->args)), &player->arena, &args,
+                        &err) != STATUS_OK)
         fail_msg("%s: %s", play->args, err.message);
     cid_of(CODEC_RAW, play->wasm, &module);
     Value link = value_link(&module);
-    Value call = wasm_call_args(&player->arena, &link,
-                                text_of(play->function), &args,
-                                play->homestar);
+    Value call = wasm_call_args(&player->arena, &link, text_of(play->function),
+                                &args, play->homestar);
     return computation_encode(TEXT("/wasm/run"), &call, bytes_of(NULL, 0),
                               &player->arena, &hash);
 }
@@ -137,6 +141,7 @@ static const char *shown(struct player *player, Bytes output)
 
 const char *player_play(struct player *player, const struct play *play)
 {
+    engine_signals_keep();
     arena_reset(&player->arena);
     player->log[0] = '\0';
     struct run_request request = {.verb = RUN_DESCRIBE,
@@ -161,9 +166,9 @@ const char *player_play(struct player *player, const struct play *play)
     request.artifact.len = artifact.len;
     request.verb = RUN_CALL;
     request.input = concrete(player, play);
-    Bytes output = job(player, &request,
-                       play->result_max ? play->result_max
-                                        : LIMIT_RESULT_BYTES);
+    Bytes output =
+        job(player, &request,
+            play->result_max ? play->result_max : LIMIT_RESULT_BYTES);
     if (player->end != END_NONE)
         return player->text = end_name(player->end).data;
     return player->text = shown(player, output);

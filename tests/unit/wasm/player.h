@@ -15,7 +15,7 @@ enum { PLAYER_LOG_MAX = 4096 };
 struct player {
     struct performer performer;
     struct block_map blocks;
-    struct arena arena; /* of one play */
+    struct arena arena;       /* of one play */
     char log[PLAYER_LOG_MAX]; /* lines, each "level line\n" */
     /* Of the last play. */
     End end;

@@ -165,7 +165,7 @@ static void echoes_values_by_the_ipvm_abi(void **state)
 static void opens_links_for_the_ipvm_abi(void **state)
 {
     struct player *player = *state;
-    char args[200];
+    char args[300];
     Bytes wasm = wat_to_wasm(echo);
     struct play play = {.wasm = wasm, .function = "f", .args = args};
     const char *raw = player_put(player, CODEC_RAW, bytes_of("abc", 3));
@@ -177,7 +177,7 @@ static void opens_links_for_the_ipvm_abi(void **state)
     snprintf(args, sizeof args, "[{\"ipvm/text\":{\"/\":\"%s\"}}]", bad);
     expect(player, &play, "refused/argument");
     // Blocks of other codecs stay links, here or not.
-    char same[200];
+    char same[300];
     snprintf(args, sizeof args,
              "[{\"/\":\"bafyreifcqqic4u5xrkqdibsgtylpdlyq5zuz7swjfmf4ksvkrfv3d"
              "rd6g4\"}]");
@@ -238,8 +238,7 @@ static void judges_what_a_guest_returns(void **state)
                  "  i64.const 68719476736 i64.const %s i64.or))",
                  rows[index].bytes, rows[index].len);
         Bytes wasm = wat_to_wasm(text);
-        const struct play play = {
-            .wasm = wasm, .function = "f", .args = "[]"};
+        const struct play play = {.wasm = wasm, .function = "f", .args = "[]"};
         expect(*state, &play, rows[index].result);
         free_wasm(wasm);
     }
@@ -261,8 +260,7 @@ static void traps_on_pointers_outside_memory(void **state)
     };
     for (size_t index = 0; index < sizeof bodies / sizeof *bodies; index++) {
         Bytes wasm = wat_to_wasm(bodies[index]);
-        const struct play play = {
-            .wasm = wasm, .function = "f", .args = "[]"};
+        const struct play play = {.wasm = wasm, .function = "f", .args = "[]"};
         expect(*state, &play, TRAP);
         free_wasm(wasm);
     }
@@ -270,11 +268,11 @@ static void traps_on_pointers_outside_memory(void **state)
 
 static void runs_initialize_once_before_the_call(void **state)
 {
-    Bytes wasm = wat_to_wasm(
-        "(module (global $n (mut i32) (i32.const 0))"
-        " (func (export \"_initialize\")"
-        "  global.get $n i32.const 1 i32.add global.set $n)"
-        " (func (export \"n\") (result i32) global.get $n))");
+    Bytes wasm =
+        wat_to_wasm("(module (global $n (mut i32) (i32.const 0))"
+                    " (func (export \"_initialize\")"
+                    "  global.get $n i32.const 1 i32.add global.set $n)"
+                    " (func (export \"n\") (result i32) global.get $n))");
     const struct play play = {.wasm = wasm, .function = "n", .args = "[]"};
     expect(*state, &play, "{\"ok\":1}");
     free_wasm(wasm);
