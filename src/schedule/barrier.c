@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* barrier.c - commands are released together, or not at all.
  *
- * The gate opens when every needed task that awaits no command, at any depth,
- * is over (commands among them: resolved and authorised) and nothing wanted
- * has failed or can fail on one of them any more. Else it shuts: commands that
- * come to it end as cancelled, and everything else goes on.
+ * The gate opens when all that is needed is over or hangs on commands at the
+ * gate, which are resolved and authorised, and nothing wanted has failed or
+ * can fail on what is over. Else it shuts: commands that come to it end as
+ * cancelled, and everything else goes on.
  *
  * It shuts later, too, when something wanted fails behind it: a workflow is a
  * transaction, and half of one is not made more whole by its other half.
@@ -83,9 +83,7 @@ static void path_step(struct schedule *s, struct path *path)
         if (task.awaits[i].task == TASK_OUTSIDE)
             continue;
         const uint8_t other = s->nodes[task.awaits[i].task].flags;
-        flags |= other & (NODE_IMPURE | NODE_AFTER);
-        if (other & NODE_COMMAND)
-            flags |= NODE_AFTER;
+        flags |= other & NODE_IMPURE;
     }
     s->nodes[index].flags = flags;
 }
@@ -107,6 +105,13 @@ void barrier_mark(struct schedule *s)
 static bool has_failed(const struct schedule *s)
 {
     return s->roots_failed > 0 || s->doomed > 0;
+}
+
+// Whether all that is needed and not over hangs on commands at the gate.
+static bool is_quiet(const struct schedule *s)
+{
+    return open_count(s) ==
+           s->in_phase[PHASE_WAITING] + s->in_phase[PHASE_GATE];
 }
 
 // The task that keeps the commands from being released.
@@ -169,7 +174,7 @@ bool barrier_check(struct schedule *s)
 {
     if (!s->has_commands || s->gate_shut || s->cancelled)
         return false;
-    if (!s->gate_open && s->before > 0)
+    if (!s->gate_open && !is_quiet(s))
         return false;
     if (has_failed(s)) {
         shut(s);

@@ -265,8 +265,6 @@ static bool flies_again(struct schedule *s, const struct flight *f,
     struct node *node = &s->nodes[index];
     if (end_is_retried(end))
         node->attempts++;
-    if (s->cancelled)
-        return false;
     if (stopped && (end == END_CANCELLED || end == END_LIMIT_TIME))
         return true; // It came after the stop.
     if (end == END_LIMIT_MEMORY)
@@ -322,14 +320,16 @@ void flight_land(struct schedule *s, uint32_t flight, ScheduleOut out, End end)
     uint32_t task = f->members;
     for (uint32_t left = f->member_count; left > 0; left--) {
         const uint32_t next = s->nodes[task].member_next;
-        if (out == OUT_END && flies_again(s, f, task, stopped, end)) {
+        const bool again =
+            out == OUT_END && flies_again(s, f, task, stopped, end);
+        if (again && !s->cancelled) {
             if (end_is_retried(end)) {
                 const uint64_t ms = back_off_ms(s, task);
                 wait_ms = ms < wait_ms ? ms : wait_ms;
             }
         } else {
             flight_leave(s, task);
-            task_finish(s, task, out, end,
+            task_finish(s, task, out, again ? END_CANCELLED : end,
                         task == runner ? BY_RUNNING : BY_MERGING, runner);
         }
         task = next;

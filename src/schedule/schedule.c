@@ -4,7 +4,8 @@
  * schedule_next() looks, in this order, for: stops, news and lookups, whether
  * commands may be released, something to run, something to resolve or to
  * authorise. So runners never wait for a long row of questions, and the first
- * run sees the whole needed graph.
+ * run sees the whole needed graph. While there are few to choose from, those
+ * questions come before the run.
  */
 #include "schedule/schedule.h"
 
@@ -12,6 +13,8 @@
 
 #include "base/arena.h"
 #include "schedule/state.h"
+
+enum { CHOICE = 64 };
 
 struct schedule *schedule_new(uint32_t count,
                               void (*task)(void *context, uint32_t index,
@@ -73,7 +76,7 @@ static bool move_on(struct schedule *s, uint32_t task,
                     struct schedule_action *out)
 {
     struct node *node = &s->nodes[task];
-    if (!node_is_wanted(node) && node->phase != PHASE_DONE) {
+    if (!node_is_wanted(node) && node->phase != PHASE_DONE && !s->cancelled) {
         task_prune(s, task);
         return false;
     }
@@ -120,14 +123,6 @@ static bool next_in(struct schedule *s, struct queue *queue,
     return false;
 }
 
-static uint32_t open_count(const struct schedule *s)
-{
-    uint32_t count = 0;
-    for (uint32_t phase = PHASE_ASK; phase < PHASE_DONE; phase++)
-        count += s->in_phase[phase];
-    return count;
-}
-
 void schedule_next(struct schedule *s, uint64_t now_ms,
                    struct schedule_action *out)
 {
@@ -138,6 +133,10 @@ void schedule_next(struct schedule *s, uint64_t now_ms,
         if (flight_next_stop(s, out) || next_in(s, &s->urgent, out))
             return;
         if (barrier_check(s))
+            continue;
+        if (s->ready_count < CHOICE && next_in(s, &s->later, out))
+            return;
+        if (s->urgent.first)
             continue;
         const uint32_t flight = s->cancelled ? 0 : ready_take(s);
         if (flight) {

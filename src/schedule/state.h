@@ -39,14 +39,13 @@ typedef enum {
 enum { PHASE_COUNT = PHASE_DONE + 1 };
 
 enum {
-    NODE_ROOT = 1,     /* wanted: an output or an effect */
-    NODE_QUEUED = 2,   /* stands in a queue */
-    NODE_IMPURE = 4,   /* is an effect or awaits one, at any depth */
-    NODE_AFTER = 8,    /* awaits a command, at any depth */
-    NODE_COMMAND = 16, /* is a command */
-    NODE_EFFECT = 32,  /* is a query or a command */
-    NODE_ENDED = 64,   /* WAITING, and an await ended without a result */
-    NODE_TOLD = 128,   /* DO_FINISHED was given */
+    NODE_ROOT = 1,    /* wanted: an output or an effect */
+    NODE_QUEUED = 2,  /* stands in a queue */
+    NODE_IMPURE = 4,  /* is an effect or awaits one, at any depth */
+    NODE_COMMAND = 8, /* is a command */
+    NODE_EFFECT = 16, /* is a query or a command */
+    NODE_ENDED = 32,  /* WAITING, and an await ended without a result */
+    NODE_TOLD = 64,   /* DO_FINISHED was given */
 };
 
 struct node {
@@ -156,7 +155,6 @@ struct schedule {
     struct queue later;  /* to be resolved and authorised */
 
     uint32_t in_phase[PHASE_COUNT]; /* UNASKED is not kept */
-    uint32_t before;                /* open tasks the barrier waits for */
     uint32_t doomed;                /* WAITING tasks with NODE_ENDED */
     uint32_t roots_failed;
     uint32_t culprit; /* the first of those, or what it failed on */
@@ -167,6 +165,15 @@ struct schedule {
     bool has_effects, has_commands, gate_open, gate_shut;
     bool cancelled, ranked;
 };
+
+// Tasks that are needed and not over.
+static inline uint32_t open_count(const struct schedule *s)
+{
+    uint32_t count = 0;
+    for (uint32_t phase = PHASE_ASK; phase < PHASE_DONE; phase++)
+        count += s->in_phase[phase];
+    return count;
+}
 
 static inline bool node_is_wanted(const struct node *node)
 {

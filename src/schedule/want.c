@@ -31,23 +31,12 @@ uint64_t path_add(uint64_t path, uint64_t weight)
 
 // --- Phases and queues ------------------------------------------------------
 
-static bool is_before(const struct node *node)
-{
-    if (node->phase == PHASE_UNASKED || node->phase == PHASE_DONE)
-        return false;
-    if (node->flags & NODE_AFTER)
-        return false;
-    return !(node->flags & NODE_COMMAND) || node->phase < PHASE_GATE;
-}
-
 void node_enter(struct schedule *s, uint32_t task, Phase phase)
 {
     struct node *node = &s->nodes[task];
-    s->before -= is_before(node);
     s->in_phase[node->phase]--;
     node->phase = (uint8_t)phase;
     s->in_phase[phase]++;
-    s->before += is_before(node);
 }
 
 void queue_add(struct schedule *s, struct queue *queue, uint32_t task)

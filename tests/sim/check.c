@@ -323,8 +323,8 @@ static void compare_with_naive(struct drive *d)
                  seen->out.value == outs[i].value,
              i, "differs from the naive evaluation");
         if (d->broken && d->world->trace)
-            printf("has out %d end %d, naive out %d end %d\n", seen->out.out,
-                   seen->out.end, outs[i].out, outs[i].end);
+            printf("task %d has out %d end %d, naive out %d end %d\n", (int)i,
+                   seen->out.out, seen->out.end, outs[i].out, outs[i].end);
     }
     free(outs);
     free(sure);
