@@ -246,3 +246,24 @@ Status lease_drop(struct store *store, const Hash *key, uint64_t owner,
     transaction_end(&transaction);
     return status;
 }
+
+Status lease_peek(struct store *store, const Hash *key, uint64_t owner,
+                  uint64_t *left_ms, struct error *err)
+{
+    struct tables *leases;
+    struct transaction transaction;
+    struct lease held;
+    bool sweep;
+    *left_ms = 0;
+    TRY(leases_of(store, &leases, &sweep, err));
+    TRY(tables_read(leases, &transaction, err));
+    const uint64_t now = now_ms();
+    Status status = holder_of(&transaction, key, now, &held, err);
+    transaction_end(&transaction);
+    TRY(status);
+    if (held.expires_ms == 0 || held.owner == owner)
+        return STATUS_OK;
+    *left_ms = held.expires_ms - now;
+    return fail(err, STATUS_BUSY, "another process works on this for %llu ms",
+                (unsigned long long)*left_ms);
+}

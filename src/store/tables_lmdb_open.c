@@ -147,8 +147,7 @@ static Status open_environment(struct lmdb_tables *lmdb,
         flags |= MDB_NOSYNC;
     if (options->read_only)
         flags |= MDB_RDONLY;
-    if (!options->read_only)
-        TRY(reserve_lock_file(lmdb, options->leases, err));
+    TRY(reserve_lock_file(lmdb, options->leases, err));
     int result = mdb_env_create(&lmdb->env);
     if (result == 0)
         result = mdb_env_set_maxdbs(lmdb->env, TABLE_COUNT);
