@@ -113,6 +113,22 @@ void cid_of(uint64_t codec, Bytes bytes, Cid *out)
     cid_from_hash(codec, &hash, out);
 }
 
+Status cid_of_hashed(uint64_t codec, uint64_t hash_code, Bytes bytes, Cid *out,
+                     struct error *err)
+{
+    uint8_t digest[HASH_DIGEST_MAX];
+    size_t digest_len, len = 0;
+
+    TRY(hash_digest(hash_code, bytes, digest, &digest_len, err));
+    out->bytes[len++] = 1;
+    len += varint_write(codec, out->bytes + len);
+    len += varint_write(hash_code, out->bytes + len);
+    len += varint_write(digest_len, out->bytes + len);
+    memcpy(out->bytes + len, digest, digest_len);
+    out->len = (uint8_t)(len + digest_len);
+    return STATUS_OK;
+}
+
 /* --- Text --------------------------------------------------------------- */
 
 static Text strip_prefix(Text text)

@@ -48,6 +48,11 @@ struct cid_parts {
 void cid_of(uint64_t codec, Bytes bytes, Cid *out);
 void cid_from_hash(uint64_t codec, const Hash *hash, Cid *out);
 
+/* The same under another hash, for the CIDs of others. STATUS_UNSUPPORTED as
+ * hash_digest(). */
+Status cid_of_hashed(uint64_t codec, uint64_t hash_code, Bytes bytes, Cid *out,
+                     struct error *err);
+
 /* Reads a binary CID that fills `bytes` exactly. STATUS_INVALID: not a CID
  * (minimal varints, v0 form, lengths). STATUS_LIMIT: longer than a Cid. */
 Status cid_from_bytes(Bytes bytes, Cid *out, struct error *err);

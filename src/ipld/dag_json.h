@@ -28,7 +28,9 @@ Status dag_json_decode(Bytes bytes, struct arena *arena, Value *out,
 Status dag_json_encode(const Value *value, struct buffer *out,
                        struct error *err);
 
-/* The same on many lines, indented by two, for people; no newline behind. */
+/* The same on many lines, indented by two, for people; no newline behind. A map
+ * that DAG-JSON cannot say is printed as it stands: this is display, not a
+ * codec. So only a full `out` can fail. */
 Status dag_json_print(const Value *value, struct buffer *out,
                       struct error *err);
 

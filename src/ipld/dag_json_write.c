@@ -179,7 +179,7 @@ static Status write_entries(struct writer *writer,
 
 static Status write_map(struct writer *writer, const Value *value)
 {
-    if (dag_json_is_reserved(value))
+    if (!writer->pretty && dag_json_is_reserved(value))
         return fail(writer->err, STATUS_INVALID,
                     "dag-json cannot say a map whose key \"/\" reads as a "
                     "link or bytes");

@@ -35,6 +35,32 @@ static void names_bytes(void **state)
     assert_false(cid_equal(&cid, &again));
 }
 
+static void names_bytes_under_other_hashes(void **state)
+{
+    (void)state;
+    char text[CID_TEXT_MAX];
+    Cid cid, ours;
+    // {} as dag-cbor: "bafyrmi…" is sha3-256.
+    assert_int_equal(cid_of_hashed(CODEC_DAG_CBOR, HASH_SHA3_256,
+                                   bytes_of("\xa0", 1), &cid, NULL),
+                     STATUS_OK);
+    cid_to_text(&cid, text);
+    assert_memory_equal(text, "bafyrmi", 7);
+    assert_int_equal(cid_verify(&cid, bytes_of("\xa0", 1), NULL), STATUS_OK);
+    assert_int_equal(cid_of_hashed(CODEC_RAW, HASH_BLAKE2B_256,
+                                   bytes_of("x", 1), &cid, NULL),
+                     STATUS_OK);
+    assert_int_equal(cid_hash_code(&cid), HASH_BLAKE2B_256);
+    assert_int_equal(
+        cid_of_hashed(CODEC_RAW, HASH_SHA2_256, bytes_of("x", 1), &cid, NULL),
+        STATUS_OK);
+    cid_of(CODEC_RAW, bytes_of("x", 1), &ours);
+    assert_true(cid_equal(&cid, &ours));
+    assert_int_equal(
+        cid_of_hashed(CODEC_RAW, 0x11, bytes_of("x", 1), &cid, NULL),
+        STATUS_UNSUPPORTED);
+}
+
 /* Spellings of the same CID. */
 static void reads_every_spelling(void **state)
 {
@@ -214,6 +240,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_bytes),
+        cmocka_unit_test(names_bytes_under_other_hashes),
         cmocka_unit_test(reads_every_spelling),
         cmocka_unit_test(refuses_text_that_is_no_cid),
         cmocka_unit_test(refuses_bytes_that_are_no_cid),

@@ -229,6 +229,11 @@ static void does_not_write_a_map_that_reads_as_something_else(void **state)
     assert_int_equal(dag_json_encode(&link, &out, NULL), STATUS_INVALID);
     assert_int_equal(dag_json_encode(&bytes, &out, NULL), STATUS_INVALID);
     assert_int_equal(dag_json_encode(&list, &out, NULL), STATUS_INVALID);
+    // People may still see it.
+    buffer_clear(&out);
+    assert_int_equal(dag_json_print(&link, &out, NULL), STATUS_OK);
+    assert_true(bytes_equal(buffer_bytes(&out),
+                            text_bytes(TEXT("{\n  \"/\": \"foo\"\n}"))));
     buffer_deinit(&out);
     buffer_init(&out, 4);
     Value text = value_text(TEXT("longer than that"));
