@@ -27,7 +27,7 @@ for program in "$@"; do
 done
 
 cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
-memory=$(awk '/^MemTotal/ {printf "%d", $2 * 1024}' /proc/meminfo)
+memory=$(awk '/^MemTotal/ {printf "%.0f", $2 * 1024}' /proc/meminfo)
 {
     printf '{"machine": {"cpu": "%s", "cores": %d, "memory": %s, "kernel": "%s", "commit": "%s"},\n' \
         "$cpu" "$(nproc)" "$memory" "$(uname -r)" "$(git rev-parse --short HEAD 2> /dev/null || true)"

@@ -27,7 +27,7 @@ say "Second run: the same question has the same answer, so nothing is computed."
 run run "$workflow" -o "$directory/outputs"
 
 say "The pictures are in $directory/outputs:"
-ls -l "$directory/outputs" | sed '1d; s/^/  /'
+find "$directory/outputs" -type f -printf "  %f  %s bytes\n" | sort
 cat << END
 
 Next:

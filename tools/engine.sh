@@ -7,50 +7,48 @@
 #   tools/engine.sh --path    print where it is or would be
 #
 # The directory's name is a hash over all that goes in. Two builds at once are
-# one: the second waits for the first. Needs cargo and rustc 1.93 or newer.
+# one: the second waits for the first. tools/rust.sh finds cargo and rustc.
 set -euo pipefail
 
 crate=$(cd "$(dirname "${BASH_SOURCE[0]}")/../engine" && pwd)
 cache=${IPVM_ENGINE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ipvm/engine}
 
 no_rust() {
-    echo "tools/engine.sh: no cargo and rustc found: install rustup's" \
+    echo "tools/engine.sh: no cargo and rustc found that are new enough: install rustup's" \
         "(https://rustup.rs) or Debian's: apt install cargo-web rustc-web" >&2
     exit 1
 }
 
-# One line that changes when the compiler does. Asking rustup's rustc takes
-# 0.1 s, so its answer is kept as long as the files behind it stay the same.
-rust_version() {
-    local rustc files stamp known
-    rustc=$(command -v rustc) || no_rust
-    command -v cargo > /dev/null || no_rust
-    files=("$rustc")
+# The directory of cargo and rustc, and a line that changes when the compiler
+# does. Asking takes 0.2 s, so the answer is kept while the files behind it
+# stay the same.
+find_rust() {
+    local files stamp known=$cache/rustc
+    mapfile -t files < <(type -ap rustc)
     [[ -f ${RUSTUP_HOME:-$HOME/.rustup}/settings.toml ]] &&
         files+=("${RUSTUP_HOME:-$HOME/.rustup}/settings.toml"
             "${RUSTUP_HOME:-$HOME/.rustup}/toolchains"/*)
-    stamp="${RUSTUP_TOOLCHAIN:-} $(stat -c '%n %Y' "${files[@]}" | tr '\n' ' ')"
-    known=$cache/rustc
-    if [[ -f $known ]] && [[ $(head -n 1 "$known") == "$stamp" ]]; then
-        tail -n 1 "$known"
-        return
+    stamp="${RUSTUP_TOOLCHAIN:-} $(stat -c '%n %Y' -- "${files[@]}" /usr/bin 2> /dev/null | tr '\n' ' ' || true)"
+    if [[ ! -f $known ]] || [[ $(head -n 1 "$known") != "$stamp" ]]; then
+        rust=$("$crate/../tools/rust.sh") || no_rust
+        mkdir -p "$cache"
+        printf '%s\n' "$stamp" "$rust" "$(cd "$crate" && PATH=$rust:$PATH rustc --version)" \
+            > "$known.$$"
+        mv -f "$known.$$" "$known"
     fi
-    local version
-    version=$(cd "$crate" && rustc --version)
-    mkdir -p "$cache"
-    printf '%s\n%s\n' "$stamp" "$version" > "$known.$$"
-    mv -f "$known.$$" "$known"
-    echo "$version"
+    rust=$(sed -n 2p "$known")
+    rust_version=$(sed -n 3p "$known")
 }
 
 key_of() {
     {
-        rust_version
+        echo "$rust_version"
         cd "$crate"
         cat Cargo.toml Cargo.lock src/*.rs
     } | sha256sum | cut -c 1-16
 }
 
+find_rust
 key=$(key_of)
 directory=$cache/$key
 if [[ ${1:-} == --path ]] || [[ -f $directory/libipvm_engine.a ]]; then
@@ -65,10 +63,10 @@ if ! flock -n 9; then
     flock 9
 fi
 if [[ ! -f $directory/libipvm_engine.a ]]; then
-    echo "engine: building with $(rust_version)" \
+    echo "engine: building with $rust_version" \
         "(once, about 4 minutes) into $directory" >&2
     start=$SECONDS
-    (cd "$crate" && CARGO_TARGET_DIR=$cache/target \
+    (cd "$crate" && PATH=$rust:$PATH CARGO_TARGET_DIR=$cache/target \
         cargo build --release --locked 9>&-) >&2
     new=$cache/new.$$
     rm -rf "$new"

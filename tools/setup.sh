@@ -11,10 +11,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# What the engine's crates ask for.
-RUST_MIN=$(sed -n 's/^rust-version *= *"\(.*\)"/\1/p' engine/Cargo.toml 2>/dev/null || true)
-RUST_MIN=${RUST_MIN:-1.95}
-
 # Prints "package<TAB>reason" for the sets named.
 wanted() {
     local sets=" $* "
@@ -23,18 +19,6 @@ wanted() {
         *" $set "*) [[ $set == \#* ]] || printf '%s\t%s\n' "$package" "$reason" ;;
         esac
     done < tools/packages.txt
-}
-
-# Is there a cargo on the path, or where rustup puts it, that is new enough?
-has_rust() {
-    local cargo version
-    for cargo in "$(command -v cargo || true)" "${HOME:-/nonexistent}/.cargo/bin/cargo"; do
-        [[ -x $cargo ]] || continue
-        version=$("$cargo" --version 2>/dev/null | awk '{print $2}') || continue
-        [[ $(printf '%s\n%s\n' "$RUST_MIN" "$version" | sort -V | head -n 1) == "$RUST_MIN" ]] &&
-            return 0
-    done
-    return 1
 }
 
 # Of "package<TAB>reason" lines on stdin, those not installed.
@@ -71,7 +55,7 @@ if ! command -v dpkg-query > /dev/null; then
     exit 0
 fi
 
-has_rust || sets+=(rust)
+tools/rust.sh > /dev/null || sets+=(rust)
 lines=$(wanted "${sets[@]}" | missing)
 [[ -n $lines ]] || exit 0
 
