@@ -130,7 +130,7 @@ static const char *shown(struct player *player, Bytes output)
     player->output = output;
     if (dag_cbor_decode(output, &player->arena, &value, &err) != STATUS_OK)
         fail_msg("output is not DAG-CBOR: %s", err.message);
-    buffer_init(&json, 1 << 20);
+    buffer_init(&json, 16 << 20);
     if (dag_json_encode(&value, &json, &err) != STATUS_OK)
         fail_msg("%s", err.message);
     const char *text =
