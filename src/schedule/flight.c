@@ -61,8 +61,13 @@ void flight_rest(struct schedule *s, uint32_t flight)
     ASSERT(f->state != FLIGHT_RUNNING && f->state != FLIGHT_FREE);
     ASSERT(f->member_count == 0);
     if (f->candidates) {
-        if (f->state != FLIGHT_LANDED && f->state != FLIGHT_AGAIN)
+        // Somebody else works on it: the memo may know by now.
+        if (f->state == FLIGHT_BUSY || f->state == FLIGHT_AGAIN) {
+            f->state = FLIGHT_AGAIN;
+            unlist(s, flight);
+        } else if (f->state != FLIGHT_LANDED) {
             f->state = FLIGHT_NEW;
+        }
         return;
     }
     unlist(s, flight);
@@ -347,6 +352,19 @@ void flight_land(struct schedule *s, uint32_t flight, ScheduleOut out, End end)
         ready_add(s, flight);
 }
 
+static void resolve_again(struct schedule *s, uint32_t flight)
+{
+    struct flight *f = &s->flights[flight];
+    while (f->member_count) {
+        const uint32_t task = f->members;
+        flight_leave(s, task);
+        node_enter(s, task, PHASE_RESOLVE);
+        queue_add(s, &s->later, task);
+    }
+    f->state = FLIGHT_BUSY;
+    flight_rest(s, flight);
+}
+
 void flight_hold(struct schedule *s, uint32_t flight, uint64_t again_ms)
 {
     struct flight *f = &s->flights[flight];
@@ -357,7 +375,7 @@ void flight_hold(struct schedule *s, uint32_t flight, uint64_t again_ms)
         task_finish(s, task, OUT_END, END_CANCELLED, BY_NOTHING, NO_TASK);
     }
     if (f->member_count == 0)
-        flight_rest(s, flight);
+        resolve_again(s, flight);
     else
         hold_until(s, flight, FLIGHT_BUSY, again_ms);
 }
@@ -370,13 +388,5 @@ void flight_release(struct schedule *s, uint32_t flight)
         ready_add(s, flight);
         return;
     }
-    while (f->member_count) {
-        const uint32_t task = f->members;
-        flight_leave(s, task);
-        node_enter(s, task, PHASE_RESOLVE);
-        queue_add(s, &s->later, task);
-    }
-    f->state = FLIGHT_AGAIN;
-    unlist(s, flight);
-    flight_rest(s, flight);
+    resolve_again(s, flight);
 }
