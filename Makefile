@@ -193,10 +193,11 @@ $(foreach bench,$(BENCH_SOURCES),$(eval $(call program_rule,$(bench:%.c=$(B)/%),
 # The library: every module but the service, one object with only the public
 # names left. Who links it statically adds the engine's archive.
 LIBRARY_ARCHIVES := $(call archives,$(filter-out node http web,$(MODULES)))
-$(B)/libipvm.a: $(LIBRARY_ARCHIVES)
+$(B)/libipvm.a: $(LIBRARY_ARCHIVES) include/ipvm.h
 	@echo '  LIB   $@'
-	@$(CC) -nostdlib -r -o $(B)/libipvm.o -Wl,--whole-archive $^
-	@objcopy --wildcard --keep-global-symbol='ipvm_*' $(B)/libipvm.o
+	@$(CC) -nostdlib -r -o $(B)/libipvm.o -Wl,--whole-archive $(LIBRARY_ARCHIVES)
+	@grep -o 'ipvm_[a-z0-9_]*(' include/ipvm.h | tr -d '(' | sort -u > $(B)/libipvm.names
+	@objcopy --keep-global-symbols=$(B)/libipvm.names $(B)/libipvm.o
 	@rm -f $@; ar rcs $@ $(B)/libipvm.o
 
 $(B)/libipvm.so: $(LIBRARY_ARCHIVES) $(ENGINE_ARCHIVE) tools/ipvm.map
@@ -206,7 +207,7 @@ $(B)/libipvm.so: $(LIBRARY_ARCHIVES) $(ENGINE_ARCHIVE) tools/ipvm.map
 	  -Wl,--gc-sections -Wl,--whole-archive $(LIBRARY_ARCHIVES) \
 	  -Wl,--no-whole-archive $(ENGINE_LINK) $(LIBS)
 
-$(B)/ipvm.pc: Makefile
+$(B)/ipvm.pc: always
 	@mkdir -p $(@D)
 	@printf '%s\n' 'Name: ipvm' 'Version: $(VERSION)' \
 	  'Description: content-addressed WebAssembly workflows' \
