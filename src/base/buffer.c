@@ -27,7 +27,7 @@ uint8_t *buffer_reserve(struct buffer *buffer, size_t len)
 {
     if (buffer->status != STATUS_OK)
         return NULL;
-    if (len <= buffer->capacity - buffer->len)
+    if (buffer->data && len <= buffer->capacity - buffer->len)
         return buffer->data + buffer->len;
     if (len > buffer->max - buffer->len) {
         buffer->status = STATUS_LIMIT;

@@ -100,6 +100,19 @@ static void a_buffer_refuses_what_would_overflow(void **state)
     buffer_deinit(&buffer);
 }
 
+static void no_bytes_fit_into_an_empty_buffer(void **state)
+{
+    (void)state;
+    struct buffer buffer;
+    buffer_init(&buffer, 0);
+    buffer_add(&buffer, NULL, 0);
+    assert_non_null(buffer_reserve(&buffer, 0));
+    assert_int_equal(buffer.status, STATUS_OK);
+    buffer_add_byte(&buffer, 1);
+    assert_int_equal(buffer.status, STATUS_LIMIT);
+    buffer_deinit(&buffer);
+}
+
 static void a_buffer_gives_its_memory_away(void **state)
 {
     (void)state;
@@ -126,6 +139,7 @@ int main(void)
         cmocka_unit_test(arrays_are_zeroed_and_copies_end_in_a_nul),
         cmocka_unit_test(a_buffer_grows_up_to_its_maximum),
         cmocka_unit_test(a_buffer_refuses_what_would_overflow),
+        cmocka_unit_test(no_bytes_fit_into_an_empty_buffer),
         cmocka_unit_test(a_buffer_gives_its_memory_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
