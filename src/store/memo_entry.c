@@ -74,5 +74,5 @@ bool memo_entry_read(Bytes bytes, struct memo_entry *out)
     for (size_t index = 0; index < NUMBERS; index++, at += 8)
         *numbers[index] = read_number(at);
     memcpy(out->engine, bytes.data + fixed, engine_len);
-    return true;
+    return strlen(out->engine) == engine_len;
 }

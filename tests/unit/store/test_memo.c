@@ -31,6 +31,32 @@ static void gives_back_the_whole_entry(void **state)
     assert_string_equal(found.engine, "wasmtime 48.0.8");
 }
 
+/* docs/formats/store.md: these bytes are on people's disks. */
+static void writes_entries_as_documented([[maybe_unused]] void **state)
+{
+    static const uint8_t wanted[] = {
+        1, 1, 0, 36, /* version, is_ok, provenance, length of the CID */
+        1, 0x55, 0x12, 0x20, 0x2c, 0xf2, 0x4d, 0xba, 0x5f, 0xb0, 0xa3, 0x0e,
+        0x26, 0xe8, 0x3b, 0x2a, 0xc5, 0xb9, 0xe2, 0x9e, 0x1b, 0x16, 0x1e, 0x5c,
+        0x1f, 0xa7, 0x42, 0x5e, 0x73, 0x04, 0x33, 0x62, 0x93, 0x8b, 0x98, 0x24,
+        1, 0, 0, 0, 0, 0, 0, 0, /* run_ns */
+        2, 0, 0, 0, 0, 0, 0, 0, /* cpu_ns */
+        3, 0, 0, 0, 0, 0, 0, 0, /* memory_peak */
+        255, 255, 255, 255, 255, 255, 255, 255, /* fuel */
+        5, 0, 0, 0, 0, 0, 0, 0, /* stored_bytes */
+        250, 255, 255, 255, 255, 255, 255, 255, /* made_s: -6 */
+        0, 0, 0, 0, 0, 0, 0, 0, /* hit_s */
+        9, 0, 0, 0, 0, 0, 0, 0, /* hits */
+        15, 'w', 'a', 's', 'm', 't', 'i', 'm', 'e', ' ', '4', '8', '.', '0',
+        '.', '8',
+    };
+    uint8_t bytes[MEMO_ENTRY_BYTES_MAX];
+    struct memo_entry entry = entry_of("hello");
+    entry.hits = 9;
+    assert_int_equal(memo_entry_write(&entry, bytes), sizeof wanted);
+    assert_memory_equal(bytes, wanted, sizeof wanted);
+}
+
 static void reads_no_entry_that_was_cut_or_made_by_a_newer_version(
     [[maybe_unused]] void **state)
 {
@@ -449,6 +475,7 @@ static void keeps_a_note_of_the_largest_size(void **state)
 #define TESTS                                                                 \
     TEST(gives_back_the_whole_entry),                                         \
         TEST(reads_no_entry_that_was_cut_or_made_by_a_newer_version),         \
+        TEST(writes_entries_as_documented),                                   \
         TEST(misses_when_the_result_block_is_not_there),                      \
         TEST(keeps_the_first_result_and_an_alarm_for_the_other),              \
         TEST(replaces_an_entry_that_nobody_could_hit),                        \
