@@ -186,6 +186,7 @@ static void fill_chunk(struct unixfs_writer *writer, Bytes *bytes)
         return;
     if (!writer->chunk)
         writer->chunk = heap_alloc(writer->chunk_size);
+    // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): it has `len`
     memcpy(writer->chunk + writer->chunk_len, bytes->data, len);
     writer->chunk_len += len;
     *bytes = bytes_from(*bytes, len);

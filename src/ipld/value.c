@@ -156,6 +156,7 @@ bool value_equal(const Value *a, const Value *b)
         return a->negative == b->negative && a->magnitude == b->magnitude;
     case VALUE_FLOAT:
         // By bits: 0.0 and -0.0 are two values.
+        // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-*)
         return memcmp(&a->number, &b->number, sizeof a->number) == 0;
     case VALUE_TEXT:
         return text_equal(a->text, b->text);

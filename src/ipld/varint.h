@@ -14,6 +14,7 @@ static inline size_t varint_read(Bytes bytes, uint64_t *out)
 {
     uint64_t number = 0;
     for (size_t index = 0; index < bytes.len && index < VARINT_MAX; index++) {
+        // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): index < len
         uint8_t byte = bytes.data[index];
         number |= (uint64_t)(byte & 0x7f) << (7 * index);
         if (byte & 0x80)

@@ -163,6 +163,7 @@ static void agenda_add(struct agenda *agenda, Bytes hash)
         agenda->items = heap_resize(agenda->items, agenda->capacity,
                                     sizeof *agenda->items);
     }
+    // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): it has 32 bytes
     memcpy(agenda->items[agenda->count++].bytes, hash.data, SHA256_LEN);
 }
 
