@@ -41,6 +41,10 @@ OUT=$WORK/.stdout ERR=$WORK/.stderr CODE=0 MS=0
 : > "$OUT"
 : > "$ERR"
 cd "$WORK" || exit 1
+# For what needs the caller's own surroundings: with_own_home make …
+own_home=(HOME="$HOME" XDG_CACHE_HOME="${XDG_CACHE_HOME:-$HOME/.cache}")
+with_own_home() { env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS "${own_home[@]}" "$@"; }
+
 export HOME=$WORK/home IPVM_STORE=$WORK/store LC_ALL=C.UTF-8 NO_COLOR=1
 export XDG_DATA_HOME=$HOME/data XDG_CACHE_HOME=$HOME/cache
 unset IPVM_WORKER # the program finds its own helper
