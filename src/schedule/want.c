@@ -216,7 +216,12 @@ void task_expand(struct schedule *s, uint32_t index)
     const uint64_t path = path_add(node->path, task_weight(&task));
     for (uint32_t i = 0; i < task.await_count; i++) {
         const uint32_t awaited = task.awaits[i].task;
-        if (awaited != TASK_OUTSIDE && s->nodes[awaited].phase != PHASE_DONE)
+        if (awaited == TASK_OUTSIDE)
+            continue;
+        // One that is over, but not settled, may have an edge from before.
+        if (s->nodes[awaited].phase == PHASE_DONE)
+            s->edges[node->edges + i].linked = 0;
+        else
             await_one(s, index, node->edges + i, awaited, path);
     }
     if (node->pending == 0)
@@ -302,6 +307,8 @@ void task_settle(struct schedule *s, uint32_t task)
     while (index) {
         struct edge *edge = &s->edges[index];
         index = edge->next;
+        if (!edge->linked)
+            continue;
         edge->linked = 0;
         tell(s, edge->awaiter, (Branch)edge->branch, task);
     }

@@ -50,7 +50,7 @@ static bool is_needed(struct drive *d, uint32_t task)
         return true;
     for (uint32_t i = 0; i < d->world->count; i++) {
         const struct schedule_task *t = &d->world->tasks[i].task;
-        if (state_of(d, i) != TASK_WAITING && !d->world->tasks[i].after)
+        if (state_of(d, i) != TASK_WAITING || d->seen[i].asked)
             continue;
         for (uint32_t k = 0; k < t->await_count; k++)
             if (t->awaits[k].task == task)
@@ -77,6 +77,16 @@ void check_resolve(struct drive *d, uint32_t task)
          "resolved without all results it awaits");
     rule(d, !d->seen[task].resolving, task, "resolved twice at once");
     rule(d, !d->cancelled, task, "resolved after a cancel");
+}
+
+void check_needed(struct drive *d)
+{
+    for (uint32_t i = 0; i < d->world->count && !d->cancelled; i++) {
+        const struct seen *seen = &d->seen[i];
+        if (is_open(d, i) && !seen->asked && !seen->resolving &&
+            !seen->authorising)
+            rule(d, is_needed(d, i), i, "goes on, but nobody needs it");
+    }
 }
 
 // --- Runs -------------------------------------------------------------------

@@ -238,6 +238,8 @@ static void stop_run(struct drive *d, const struct schedule_action *action)
 static void wait_for(struct drive *d, const struct schedule_action *action)
 {
     uint64_t next_ms = action->until_ms ? action->until_ms : UINT64_MAX;
+    if (d->world->count < 40)
+        check_needed(d);
     for (uint32_t i = 0; i < d->event_count; i++)
         if (d->events[i].due_ms < next_ms)
             next_ms = d->events[i].due_ms;

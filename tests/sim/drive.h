@@ -64,6 +64,8 @@ void check_resolve(struct drive *drive, uint32_t task);
 void check_run(struct drive *drive, const struct schedule_action *action);
 void check_stop(struct drive *drive, const struct schedule_action *action);
 void check_finished(struct drive *drive, uint32_t task);
+/* When there is nothing left to do but to wait. */
+void check_needed(struct drive *drive);
 void check_counts(struct drive *drive);
 void check_end(struct drive *drive);
 
