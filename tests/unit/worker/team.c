@@ -39,7 +39,7 @@ static void done(void *context, const struct run_outcome *outcome)
         team->on_done(team, outcome);
 }
 
-/* "m": 1 MiB, "s": 3 bytes, "e": none, "b": 2 MiB, "t": a byte too many,
+/* "m": 1 MiB, "s": 3 other bytes, "e": none, "b": 2 MiB, "t": a byte too many,
  * "i": fails. */
 static Status block(void *context, Bytes cid, struct run_block *out,
                     struct error *err)
@@ -69,7 +69,9 @@ static Status block(void *context, Bytes cid, struct run_block *out,
         return STATUS_NOT_FOUND;
     }
     team->blocks_lent++;
-    *out = (struct run_block){bytes_of(team->block, len), team};
+    static const uint8_t small[3] = {7, 7, 7};
+    *out = (struct run_block){bytes_of(len == 3 ? small : team->block, len),
+                              team};
     return STATUS_OK;
 }
 
