@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_inspect.c - `ipvm inspect`: what is this? Files and CIDs; workflows of
+ * each kind, modules with their functions and verdict, values, blocks. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/facts.h"
+#include "cli/output.h"
+#include "cli/show_wit.h"
+#include "cli/tables.h"
+#include "ipld/dag_cbor.h"
+#include "ipld/dag_json.h"
+#include "ipld/unixfs.h"
+#include "lib/handle.h"
+#include "task/computation.h"
+#include "task/homestar.h"
+
+enum { READ_MAX = 256 << 20 };
+
+struct inspection {
+    struct cli *cli;
+    struct facts facts;
+    const char *what; /* as it was typed */
+    Cid cid;          /* of the content */
+    struct buffer bytes;
+    bool is_file; /* by path, not by CID */
+};
+
+/* --- Modules ------------------------------------------------------------- */
+
+static const char *kind_words(GuestKind kind)
+{
+    switch (kind) {
+    case GUEST_COMPONENT:
+        return "component";
+    case GUEST_WIT:
+        return "core module with WIT types";
+    case GUEST_IPVM:
+        return "core module, IPVM ABI";
+    case GUEST_CORE:
+        return "core module";
+    }
+    return "module";
+}
+
+static Value list_of_functions(struct facts *facts,
+                               const struct description *description)
+{
+    Value *items =
+        arena_array(&facts->arena, description->function_count, sizeof *items);
+    struct buffer line;
+    buffer_init(&line, 1 << 16);
+    for (uint32_t index = 0; index < description->function_count; index++) {
+        buffer_clear(&line);
+        show_function(description, &description->functions[index], &line);
+        items[index] = value_text(
+            arena_copy_text(&facts->arena, bytes_text(buffer_bytes(&line))));
+    }
+    buffer_deinit(&line);
+    return value_list(items, description->function_count);
+}
+
+static Value list_of_imports(struct facts *facts,
+                             const struct description *description)
+{
+    Value *items =
+        arena_array(&facts->arena, description->import_count, sizeof *items);
+    for (uint32_t index = 0; index < description->import_count; index++)
+        items[index] = value_text(
+            arena_format(&facts->arena, "%.*s %.*s",
+                         TEXT_ARG(description->imports[index].module),
+                         TEXT_ARG(description->imports[index].name)));
+    return value_list(items, description->import_count);
+}
+
+static int inspect_module(struct inspection *inspection)
+{
+    struct facts *facts = &inspection->facts;
+    struct error err = {0};
+    struct description description;
+    Bytes block;
+
+    if (modules_describe(inspection->cli->vm->modules, &inspection->cid,
+                         &block, &err) != STATUS_OK ||
+        description_decode(block, &facts->arena, &description, &err) !=
+            STATUS_OK)
+        return cli_error(inspection->cli, EXIT_TROUBLE, "%s: %s",
+                         inspection->what, err.message);
+    if (description.refused != END_NONE) {
+        fact_format(facts, TEXT("kind"), "WebAssembly");
+        fact_format(facts, TEXT("verdict"), "refused because %.*s (%.*s)",
+                    TEXT_ARG(description.message),
+                    TEXT_ARG(end_name(description.refused)));
+    } else {
+        fact_text(facts, TEXT("kind"), text_of(kind_words(description.kind)));
+        fact_text(facts, TEXT("verdict"), TEXT("pure"));
+    }
+    fact(facts, TEXT("functions"), list_of_functions(facts, &description));
+    if (description.import_count > 0)
+        fact(facts, TEXT("imports"), list_of_imports(facts, &description));
+    return EXIT_OK;
+}
+
+/* --- Workflows ----------------------------------------------------------- */
+
+static Value list_of_tasks(struct facts *facts,
+                           const struct workflow *workflow)
+{
+    Value *items = arena_array(&facts->arena, workflow->count, sizeof *items);
+    for (uint32_t index = 0; index < workflow->count; index++) {
+        const struct task *task = &workflow->tasks[index];
+        const Value *function = value_get(&task->args, TEXT("fun"));
+        char cid[CID_TEXT_MAX];
+        Cid symbolic;
+        cid_from_hash(CODEC_DAG_CBOR, &task->symbolic, &symbolic);
+        cid_to_text(&symbolic, cid);
+        items[index] = value_text(arena_format(
+            &facts->arena, "%.*s  %.*s  %s", TEXT_ARG(task->label),
+            TEXT_ARG(function && function->kind == VALUE_TEXT ? function->text
+                                                              : task->cmd),
+            cid));
+    }
+    return value_list(items, workflow->count);
+}
+
+static Value list_of_outputs(struct facts *facts,
+                             const struct workflow *workflow)
+{
+    Value *items =
+        arena_array(&facts->arena, workflow->output_count, sizeof *items);
+    for (uint32_t index = 0; index < workflow->output_count; index++)
+        items[index] =
+            value_text(workflow->tasks[workflow->outputs[index]].label);
+    return value_list(items, workflow->output_count);
+}
+
+static void say_workflow(struct inspection *inspection,
+                         const struct workflow *workflow)
+{
+    struct facts *facts = &inspection->facts;
+    fact_cid(facts, TEXT("workflow"), &workflow->cid);
+    if (workflow->name.len > 0)
+        fact_text(facts, TEXT("name"), workflow->name);
+    if (workflow->description.len > 0)
+        fact_text(facts, TEXT("description"), workflow->description);
+    fact(facts, TEXT("tasks"), list_of_tasks(facts, workflow));
+    fact(facts, TEXT("outputs"), list_of_outputs(facts, workflow));
+}
+
+static void say_homestar(struct inspection *inspection,
+                         const struct homestar_names *names)
+{
+    struct facts *facts = &inspection->facts;
+    Value *items = arena_array(&facts->arena, names->count, sizeof *items);
+    for (size_t index = 0; index < names->count; index++) {
+        char instruction[CID_TEXT_MAX];
+        cid_to_text(&names->tasks[index].instruction, instruction);
+        items[index] = value_text(arena_format(
+            &facts->arena, "%.*s  instruction %s",
+            TEXT_ARG(names->tasks[index].function), instruction));
+    }
+    fact_cid(facts, TEXT("homestar workflow"), &names->workflow);
+    fact(facts, TEXT("homestar tasks"), value_list(items, names->count));
+}
+
+/* The workflow in a document, if there is one; why not, as a fact. */
+static void try_workflow(struct inspection *inspection)
+{
+    ipvm_workflow *workflow;
+    ipvm_error error;
+    if (ipvm_workflow_load(inspection->cli->vm, inspection->what, &workflow,
+                           &error) == IPVM_OK) {
+        say_workflow(inspection, workflow->workflow);
+        // Facts borrow from it until they are printed.
+        facts_print(&inspection->facts, inspection->cli);
+        ipvm_workflow_free(workflow);
+    } else {
+        fact_format(&inspection->facts, TEXT("cannot be run"), "%s",
+                    error.message);
+    }
+}
+
+/* --- Other content ------------------------------------------------------- */
+
+static const char *codec_name(uint64_t codec)
+{
+    switch (codec) {
+    case CODEC_RAW:
+        return "raw";
+    case CODEC_DAG_PB:
+        return "dag-pb";
+    case CODEC_DAG_CBOR:
+        return "dag-cbor";
+    case CODEC_DAG_JSON:
+        return "dag-json";
+    default:
+        return "unknown";
+    }
+}
+
+static bool is_computation(Bytes bytes, struct arena *arena)
+{
+    struct computation computation;
+    return computation_decode(bytes, arena, &computation, NULL) == STATUS_OK;
+}
+
+static bool is_result(Bytes bytes, struct arena *arena)
+{
+    struct result result;
+    return result_decode(bytes, arena, &result, NULL) == STATUS_OK;
+}
+
+/* A dag-cbor block: what it is to us, and its value. */
+static int inspect_cbor(struct inspection *inspection)
+{
+    struct facts *facts = &inspection->facts;
+    Bytes bytes = buffer_bytes(&inspection->bytes);
+    struct error err = {0};
+    Value value;
+    if (dag_cbor_decode(bytes, &facts->arena, &value, &err) != STATUS_OK) {
+        fact_format(facts, TEXT("malformed"), "%s, at byte %zu", err.message,
+                    err.offset);
+        return EXIT_INPUT;
+    }
+    if (value_get(&value, TEXT("ipvm/workflow@1.0.0"))) {
+        fact_text(facts, TEXT("kind"), TEXT("workflow"));
+        try_workflow(inspection);
+        return EXIT_OK;
+    }
+    const char *kind = bytes_equal(bytes, profile_block())
+                           ? "determinism profile"
+                       : is_computation(bytes, &facts->arena) ? "computation"
+                       : is_result(bytes, &facts->arena)      ? "result"
+                                                              : "value";
+    fact_text(facts, TEXT("kind"), text_of(kind));
+    fact(facts, TEXT("value"), value);
+    return EXIT_OK;
+}
+
+static void say_unixfs(struct inspection *inspection)
+{
+    struct facts *facts = &inspection->facts;
+    const struct unixfs_source source =
+        content_source(inspection->cli->vm->store);
+    struct unixfs_info info;
+    struct error err = {0};
+    static const char *const kinds[] = {"file", "directory", "symlink"};
+    if (unixfs_open(&source, cid_bytes(&inspection->cid), &info, &err) !=
+        STATUS_OK) {
+        fact_format(facts, TEXT("malformed"), "%s", err.message);
+        return;
+    }
+    fact_text(facts, TEXT("kind"), text_of(kinds[info.kind]));
+    if (info.kind == UNIXFS_FILE)
+        fact(facts, TEXT("bytes"), value_uint(info.size));
+}
+
+static bool is_wasm(const struct buffer *bytes)
+{
+    return bytes->len >= 4 && memcmp(bytes->data, "\0asm", 4) == 0;
+}
+
+/* Text or CBOR that may be a workflow of some kind. */
+static void say_document(struct inspection *inspection)
+{
+    struct facts *facts = &inspection->facts;
+    Bytes bytes = buffer_bytes(&inspection->bytes);
+    struct homestar_names names;
+    if (homestar_name(bytes, &facts->arena, &names, NULL) == STATUS_OK) {
+        fact_text(facts, TEXT("kind"), TEXT("Homestar 0.2 workflow"));
+        say_homestar(inspection, &names);
+        try_workflow(inspection);
+    } else if (memmem(bytes.data, bytes.len, "ipvm", 4) &&
+               utf8_is_valid(bytes_text(bytes), NULL)) {
+        fact_text(facts, TEXT("kind"), TEXT("manifest"));
+        try_workflow(inspection);
+    } else {
+        fact_text(facts, TEXT("kind"), TEXT("file"));
+        fact(facts, TEXT("bytes"), value_uint(bytes.len));
+    }
+}
+
+/* --- The command --------------------------------------------------------- */
+
+/* The content behind the word, and its CID. */
+static int fetch(struct inspection *inspection)
+{
+    struct ipvm *vm = inspection->cli->vm;
+    struct error err = {0};
+    struct block *block;
+    Status status =
+        cid_from_text(text_of(inspection->what), &inspection->cid, NULL);
+    inspection->is_file = status != STATUS_OK;
+    buffer_init(&inspection->bytes, READ_MAX);
+    if (inspection->is_file)
+        status = content_add_path(vm->store, inspection->what, NULL,
+                                  &inspection->cid, &err);
+    if (status == STATUS_OK)
+        status = store_get(vm->store, &inspection->cid, &block, &err);
+    if (status == STATUS_NOT_FOUND && !inspection->is_file)
+        return cli_error(inspection->cli, EXIT_NOT_FOUND,
+                         "%s is not in the store", inspection->what);
+    if (status != STATUS_OK)
+        return cli_error(inspection->cli,
+                         status == STATUS_NOT_FOUND ? EXIT_NOT_FOUND
+                                                    : EXIT_INPUT,
+                         "%s", err.message);
+    // Long files are looked at by their root alone.
+    bool whole = cid_codec(&inspection->cid) == CODEC_RAW ||
+                 cid_codec(&inspection->cid) == CODEC_DAG_PB;
+    if (!whole || content_load(vm->store, &inspection->cid, &inspection->bytes,
+                               NULL) != STATUS_OK) {
+        buffer_clear(&inspection->bytes);
+        buffer_add_bytes(&inspection->bytes, block_bytes(block));
+    }
+    fact_cid(&inspection->facts, TEXT("cid"), &inspection->cid);
+    fact_text(&inspection->facts, TEXT("codec"),
+              text_of(codec_name(cid_codec(&inspection->cid))));
+    fact(&inspection->facts, TEXT("block bytes"),
+         value_uint(block_bytes(block).len));
+    block_unref(block);
+    return EXIT_OK;
+}
+
+int command_inspect(struct cli *cli)
+{
+    struct inspection inspection = {.cli = cli, .what = cli->words[0]};
+    int code = cli_open(cli, NULL);
+    if (code == EXIT_OK)
+        code = fetch(&inspection);
+    if (code == EXIT_OK) {
+        if (is_wasm(&inspection.bytes))
+            code = inspect_module(&inspection);
+        else if (cid_codec(&inspection.cid) == CODEC_DAG_CBOR)
+            code = inspect_cbor(&inspection);
+        else if (inspection.is_file)
+            say_document(&inspection);
+        else
+            say_unixfs(&inspection);
+        if (inspection.facts.count > 0)
+            facts_print(&inspection.facts, cli);
+    }
+    arena_deinit(&inspection.facts.arena);
+    buffer_deinit(&inspection.bytes);
+    return code;
+}
+
+const struct command inspect_command = {
+    .name = "inspect",
+    .synopsis = "FILE | CID",
+    .summary = "say what something is",
+    .description =
+        "Says what a file or block is: a module with its functions, types,\n"
+        "imports and verdict; a workflow (a manifest, Homestar 0.2, IPVM 0.1,\n"
+        "or a workflow block) with its CIDs; a computation, a result, a value,\n"
+        "a file.",
+    .examples = "  ipvm inspect image.wasm\n"
+                "  ipvm inspect examples/photo/photo.yaml\n",
+    .run = command_inspect,
+    .words_min = 1,
+    .words_max = 1,
+};

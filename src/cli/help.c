@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* help.c - help on the terminal, man pages (mdoc) and shell completion, all
+ * from the table of commands. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/output.h"
+#include "cli/tables.h"
+
+static const char exit_codes[] =
+    "0    it went well\n"
+    "1    the workflow ran and did not succeed\n"
+    "2    the command line is wrong\n"
+    "3    a file, block or module is malformed or refused\n"
+    "4    a file, block or function is not there\n"
+    "5    the machine: disk, permissions, a lost helper process\n"
+    "130  interrupted; what was finished is kept\n";
+
+static const char environment[] =
+    "IPVM_STORE     the store's directory (else $XDG_DATA_HOME/ipvm, else\n"
+    "               ~/.local/share/ipvm)\n"
+    "IPVM_WORKER    path of the ipvm-worker program\n"
+    "NO_COLOR       no colours\n";
+
+void help_all(bool color)
+{
+    printf("%sipvm%s - run content-addressed WebAssembly workflows\n\n",
+           style(color, STYLE_BOLD), style(color, STYLE_NONE));
+    printf("usage: ipvm COMMAND [OPTIONS] [ARGUMENTS]\n\ncommands:\n");
+    for (const struct command *const *command = commands; *command; command++)
+        printf("  %s%-11s%s %s\n", style(color, STYLE_BOLD), (*command)->name,
+               style(color, STYLE_NONE), (*command)->summary);
+    printf("\nexit codes:\n");
+    for (const char *line = exit_codes; *line; line = strchr(line, '\n') + 1)
+        printf("  %.*s\n", (int)strcspn(line, "\n"), line);
+    printf("\n`ipvm help COMMAND` tells more.\n");
+}
+
+static void print_option(const struct option *option)
+{
+    char left[64];
+    snprintf(left, sizeof left, "%s%c%s--%s%s%s", option->letter ? "-" : " ",
+             option->letter ? option->letter : ' ',
+             option->letter ? ", " : "  ", option->name,
+             option->argument ? " " : "",
+             option->argument ? option->argument : "");
+    printf("  %-28s %s\n", left, option->help);
+}
+
+void help_command(const struct command *command, bool color)
+{
+    printf("%sipvm %s%s %s\n\n%s\n", style(color, STYLE_BOLD), command->name,
+           style(color, STYLE_NONE), command->synopsis, command->description);
+    printf("\noptions:\n");
+    for (const struct option *option = command->options;
+         option && option->name; option++)
+        print_option(option);
+    for (const struct option *option = common_options; option->name; option++)
+        print_option(option);
+    if (command->examples)
+        printf("\nexamples:\n%s", command->examples);
+}
+
+/* --- Man pages ----------------------------------------------------------- */
+
+/* Text for mdoc: a line must not begin with a dot, backslashes are doubled. */
+static void mdoc_text(const char *text)
+{
+    bool line_start = true;
+    for (; *text; text++) {
+        if (line_start && (*text == '.' || *text == '\''))
+            printf("\\&");
+        line_start = *text == '\n';
+        if (*text == '\\')
+            printf("\\e");
+        else if (*text == '-')
+            printf("\\-");
+        else
+            putchar(*text);
+    }
+    if (!line_start)
+        putchar('\n');
+}
+
+static void mdoc_paragraphs(const char *text)
+{
+    for (const char *end; (end = strstr(text, "\n\n")); text = end + 2) {
+        char part[4096];
+        snprintf(part, sizeof part, "%.*s", (int)(end - text), text);
+        mdoc_text(part);
+        printf(".Pp\n");
+    }
+    mdoc_text(text);
+}
+
+static void mdoc_option(const struct option *option)
+{
+    printf(".It Fl Fl %s", option->name);
+    if (option->argument)
+        printf(" Ar %s", option->argument);
+    if (option->letter)
+        printf(" , Fl %c", option->letter);
+    printf("\n");
+    mdoc_text(option->help);
+}
+
+static void man_command(const struct command *command)
+{
+    printf(".Dd $Mdocdate$\n.Dt IPVM-%s 1\n.Os IPVM\n.Sh NAME\n"
+           ".Nm ipvm %s\n.Nd ",
+           command->name, command->name);
+    mdoc_text(command->summary);
+    printf(".Sh SYNOPSIS\n.Nm\n");
+    mdoc_text(command->synopsis);
+    printf(".Sh DESCRIPTION\n");
+    mdoc_paragraphs(command->description);
+    printf(".Sh OPTIONS\n.Bl -tag -width Ds\n");
+    for (const struct option *option = command->options;
+         option && option->name; option++)
+        mdoc_option(option);
+    for (const struct option *option = common_options; option->name; option++)
+        mdoc_option(option);
+    printf(".El\n");
+    if (command->examples) {
+        printf(".Sh EXAMPLES\n.Bd -literal\n");
+        mdoc_text(command->examples);
+        printf(".Ed\n");
+    }
+    printf(".Sh EXIT STATUS\n.Bd -literal\n");
+    mdoc_text(exit_codes);
+    printf(".Ed\n.Sh SEE ALSO\n.Xr ipvm 1\n");
+}
+
+static void man_all(void)
+{
+    printf(".Dd $Mdocdate$\n.Dt IPVM 1\n.Os IPVM\n.Sh NAME\n.Nm ipvm\n"
+           ".Nd run content-addressed WebAssembly workflows\n"
+           ".Sh SYNOPSIS\n.Nm\n.Ar command\n.Op Ar options\n.Op Ar arguments\n"
+           ".Sh DESCRIPTION\n"
+           "Names WebAssembly and its inputs by their hashes, runs graphs of\n"
+           "pure functions in parallel in sandboxed worker processes, and\n"
+           "never computes the same thing twice.\n"
+           ".Sh COMMANDS\n.Bl -tag -width completion\n");
+    for (const struct command *const *command = commands; *command;
+         command++) {
+        printf(".It Cm %s\n", (*command)->name);
+        mdoc_text((*command)->summary);
+        printf("See\n.Xr ipvm-%s 1 .\n", (*command)->name);
+    }
+    printf(".El\n.Sh ENVIRONMENT\n.Bd -literal\n");
+    mdoc_text(environment);
+    printf(".Ed\n.Sh EXIT STATUS\n.Bd -literal\n");
+    mdoc_text(exit_codes);
+    printf(".Ed\n");
+}
+
+enum { HELP_MAN };
+
+static const struct option help_options[] = {
+    [HELP_MAN] = {0, "man", NULL, "print the manual page's source (mdoc)"},
+    {0, NULL, NULL, NULL},
+};
+
+int command_help(struct cli *cli)
+{
+    if (cli->word_count == 0) {
+        if (cli_flag(cli, HELP_MAN))
+            man_all();
+        else
+            help_all(cli->color);
+        return EXIT_OK;
+    }
+    const struct command *command = command_find(cli->words[0]);
+    if (!command)
+        return cli_error(cli, EXIT_USAGE,
+                         "unknown command %s; see `ipvm help`", cli->words[0]);
+    if (cli_flag(cli, HELP_MAN))
+        man_command(command);
+    else
+        help_command(command, cli->color);
+    return EXIT_OK;
+}
+
+const struct command help_command_entry = {
+    .name = "help",
+    .synopsis = "[COMMAND]",
+    .summary = "explain a command",
+    .description = "Prints what a command does, its options and examples.",
+    .options = help_options,
+    .run = command_help,
+    .words_max = 1,
+};
+
+/* --- Completion ---------------------------------------------------------- */
+
+static void each_option(const struct command *command,
+                        void (*each)(const struct option *option))
+{
+    for (const struct option *option = command->options;
+         option && option->name; option++)
+        each(option);
+    for (const struct option *option = common_options; option->name; option++)
+        each(option);
+}
+
+static void bash_option(const struct option *option)
+{
+    printf(" --%s", option->name);
+}
+
+static void completion_bash(void)
+{
+    printf("# bash completion for ipvm: eval \"$(ipvm completion bash)\"\n"
+           "_ipvm() {\n"
+           "  local word=${COMP_WORDS[COMP_CWORD]} words=\n"
+           "  if [ \"$COMP_CWORD\" -eq 1 ]; then words=\"");
+    for (const struct command *const *command = commands; *command; command++)
+        printf("%s ", (*command)->name);
+    printf("\"\n  else case ${COMP_WORDS[1]} in\n");
+    for (const struct command *const *command = commands; *command;
+         command++) {
+        printf("    %s) words=\"", (*command)->name);
+        each_option(*command, bash_option);
+        printf("\" ;;\n");
+    }
+    printf("  esac; fi\n"
+           "  if [ \"$COMP_CWORD\" -gt 1 ] && [[ $word != -* ]]; then\n"
+           "    mapfile -t COMPREPLY < <(compgen -f -- \"${word#@}\")\n"
+           "  else mapfile -t COMPREPLY < <(compgen -W \"$words\" -- "
+           "\"$word\"); fi\n"
+           "}\ncomplete -o filenames -F _ipvm ipvm\n");
+}
+
+static void zsh_option(const struct option *option)
+{
+    printf("        '--%s[", option->name);
+    for (const char *at = option->help; *at; at++)
+        printf(*at == '\'' ? "'\\''" : *at == ']' ? "\\]" : "%c", *at);
+    printf(option->argument ? "]:value:_files' \\\n" : "]' \\\n");
+}
+
+static void completion_zsh(void)
+{
+    printf("#compdef ipvm\n_ipvm() {\n  local -a cmds=(\n");
+    for (const struct command *const *command = commands; *command; command++)
+        printf("    '%s:%s'\n", (*command)->name, (*command)->summary);
+    printf(
+        "  )\n  if (( CURRENT == 2 )); then _describe command cmds; return; "
+        "fi\n  case $words[2] in\n");
+    for (const struct command *const *command = commands; *command;
+         command++) {
+        printf("    %s) _arguments \\\n", (*command)->name);
+        each_option(*command, zsh_option);
+        printf("        '*:file:_files' ;;\n");
+    }
+    printf("  esac\n}\ncompdef _ipvm ipvm\n");
+}
+
+static const struct command *fish_command;
+
+static void fish_option(const struct option *option)
+{
+    printf("complete -c ipvm -n '__fish_seen_subcommand_from %s' -l %s",
+           fish_command->name, option->name);
+    if (option->letter)
+        printf(" -s %c", option->letter);
+    printf("%s -d \"%s\"\n", option->argument ? " -r" : "", option->help);
+}
+
+static void completion_fish(void)
+{
+    for (const struct command *const *command = commands; *command;
+         command++) {
+        printf("complete -c ipvm -n __fish_use_subcommand -a %s -d \"%s\"\n",
+               (*command)->name, (*command)->summary);
+        fish_command = *command;
+        each_option(*command, fish_option);
+    }
+}
+
+int command_completion(struct cli *cli)
+{
+    const char *shell = cli->words[0];
+    if (strcmp(shell, "bash") == 0)
+        completion_bash();
+    else if (strcmp(shell, "zsh") == 0)
+        completion_zsh();
+    else if (strcmp(shell, "fish") == 0)
+        completion_fish();
+    else
+        return cli_error(
+            cli, EXIT_USAGE,
+            "completion: no such shell %s; it is bash, zsh or fish", shell);
+    return EXIT_OK;
+}
+
+const struct command completion_command = {
+    .name = "completion",
+    .synopsis = "bash|zsh|fish",
+    .summary = "print shell completion",
+    .description = "Prints a script that teaches the shell to complete ipvm.",
+    .examples = "  eval \"$(ipvm completion bash)\"\n",
+    .run = command_completion,
+    .words_min = 1,
+    .words_max = 1,
+};
+
+int command_version(struct cli *cli)
+{
+    if (cli->json)
+        printf("{\"version\":\"%s\"}\n", ipvm_version());
+    else
+        printf("ipvm %s\n", ipvm_version());
+    return EXIT_OK;
+}
+
+const struct command version_command = {
+    .name = "version",
+    .synopsis = "",
+    .summary = "print the version",
+    .description = "Prints the version of ipvm.",
+    .run = command_version,
+};

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c - the table of commands, and what they all need. */
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "cli/command.h"
+#include "cli/output.h"
+#include "cli/tables.h"
+
+const struct command *const commands[] = {
+    &run_command,        &add_command,        &get_command,     &cat_command,
+    &inspect_command,    &explain_command,    &graph_command,   &embed_command,
+    &help_command_entry, &completion_command, &version_command, NULL,
+};
+
+const struct command *command_find(const char *name)
+{
+    for (const struct command *const *command = commands; *command; command++)
+        if (strcmp((*command)->name, name) == 0)
+            return *command;
+    return NULL;
+}
+
+static int exit_code_of(ipvm_status status)
+{
+    switch (status) {
+    case IPVM_OK:
+        return EXIT_OK;
+    case IPVM_INVALID:
+    case IPVM_UNSUPPORTED:
+    case IPVM_LIMIT:
+        return EXIT_INPUT;
+    case IPVM_NOT_FOUND:
+        return EXIT_NOT_FOUND;
+    case IPVM_CANCELLED:
+        return EXIT_INTERRUPTED;
+    case IPVM_CORRUPT:
+    case IPVM_IO:
+    case IPVM_FULL:
+    case IPVM_BUSY:
+    case IPVM_DENIED:
+    case IPVM_HOST:
+        return EXIT_TROUBLE;
+    }
+    return EXIT_TROUBLE;
+}
+
+int cli_error(const struct cli *cli, int code, const char *format, ...)
+{
+    char message[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    output_error(cli, code, message);
+    return code;
+}
+
+int cli_fail(const struct cli *cli, const ipvm_error *error)
+{
+    int code = exit_code_of(error->status);
+    output_error(cli, code, error->message);
+    return code;
+}
+
+/* --- Ctrl-C -------------------------------------------------------------- */
+
+static ipvm *interrupted_vm;
+
+static void on_signal(int number)
+{
+    static volatile sig_atomic_t count;
+    // The second time the user means it: nothing that was told is lost.
+    if (++count > 1)
+        _exit(128 + number);
+    ipvm_interrupt(interrupted_vm);
+}
+
+int cli_open(struct cli *cli, const ipvm_options *options)
+{
+    ipvm_options mine = options ? *options : (ipvm_options){0};
+    ipvm_error error;
+    if (cli->values[OPTION_STORE])
+        mine.store = cli->values[OPTION_STORE];
+    ipvm_status status = ipvm_open(&mine, &cli->vm, &error);
+    if (status != IPVM_OK)
+        return cli_fail(cli, &error);
+    interrupted_vm = cli->vm;
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN); // Writing says so.
+    return EXIT_OK;
+}
+
+static int unknown_command(struct cli *cli, const char *name)
+{
+    Text names[64];
+    size_t count = 0;
+    for (const struct command *const *command = commands; *command; command++)
+        names[count++] = text_of((*command)->name);
+    Text near = text_nearest(text_of(name), names, count);
+    if (near.data)
+        return cli_error(cli, EXIT_USAGE,
+                         "unknown command %s; did you mean %.*s?", name,
+                         TEXT_ARG(near));
+    return cli_error(cli, EXIT_USAGE, "unknown command %s; see `ipvm help`",
+                     name);
+}
+
+int main(int count, char **arguments)
+{
+    struct cli *cli = HEAP_NEW(struct cli);
+    output_init(cli);
+    int code;
+    if (count < 2 || strcmp(arguments[1], "--help") == 0 ||
+        strcmp(arguments[1], "-h") == 0) {
+        help_all(cli->color);
+        code = count < 2 ? EXIT_USAGE : EXIT_OK;
+    } else {
+        const char *name = arguments[1];
+        if (strcmp(name, "--version") == 0)
+            name = "version";
+        cli->command = command_find(name);
+        if (!cli->command) {
+            code = unknown_command(cli, name);
+        } else {
+            code = cli_parse(cli, count - 2, arguments + 2);
+            if (code == EXIT_OK && cli->values[OPTION_HELP])
+                help_command(cli->command, cli->color);
+            else if (code == EXIT_OK)
+                code = cli->command->run(cli);
+        }
+    }
+    ipvm_close(cli->vm);
+    free(cli);
+    if (fflush(stdout) != 0 && code == EXIT_OK)
+        code = EXIT_TROUBLE;
+    return code;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* parse.c - a command line into a struct cli, by the command's own table. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "cli/command.h"
+
+const struct option common_options[OPTION_COMMON_COUNT + 1] = {
+    [OPTION_HELP] = {'h', "help", NULL, "show this help"},
+    [OPTION_STORE] = {0, "store", "DIR",
+                      "use the store in DIR (also IPVM_STORE)"},
+    [OPTION_JSON] = {0, "json", NULL, "print JSON, errors included"},
+    [OPTION_QUIET] = {'q', "quiet", NULL,
+                      "no progress; results and errors only"},
+};
+
+/* Index into cli->values of an option by letter or name, or -1. */
+static int find_option(const struct command *command, char letter,
+                       const char *name, size_t name_len,
+                       const struct option **out)
+{
+    const struct option *tables[] = {common_options, command->options};
+    int index = 0;
+    for (size_t table = 0; table < 2; table++) {
+        for (const struct option *option = tables[table];
+             option && option->name; option++, index++) {
+            bool same = name ? strlen(option->name) == name_len &&
+                                   memcmp(option->name, name, name_len) == 0
+                             : option->letter == letter;
+            if (same) {
+                *out = option;
+                return index;
+            }
+        }
+        index = OPTION_COMMON_COUNT;
+    }
+    return -1;
+}
+
+static int unknown_option(struct cli *cli, const char *given)
+{
+    Text names[OPTION_COMMON_COUNT + OPTIONS_MAX];
+    size_t count = 0;
+    for (const struct option *option = common_options; option->name; option++)
+        names[count++] = text_of(option->name);
+    for (const struct option *option = cli->command->options;
+         option && option->name; option++)
+        names[count++] = text_of(option->name);
+    Text word = text_of(given + strspn(given, "-"));
+    word.len = strcspn(word.data, "=");
+    Text near = word.len > 1 ? text_nearest(word, names, count) : (Text){0};
+    if (near.data)
+        return cli_error(cli, EXIT_USAGE,
+                         "%s: unknown option %s; did you mean --%.*s?",
+                         cli->command->name, given, TEXT_ARG(near));
+    return cli_error(cli, EXIT_USAGE,
+                     "%s: unknown option %s; see `ipvm help %s`",
+                     cli->command->name, given, cli->command->name);
+}
+
+/* One word that begins with '-'. `*next` moves past an argument taken from
+ * the following word. */
+static int take_option(struct cli *cli, char *const *arguments, int count,
+                       int *next)
+{
+    const char *word = arguments[*next];
+    const struct option *option = NULL;
+    const char *value = NULL;
+    int index;
+
+    if (word[1] == '-') {
+        const char *equals = strchr(word, '=');
+        size_t len = equals ? (size_t)(equals - word) - 2 : strlen(word) - 2;
+        index = find_option(cli->command, 0, word + 2, len, &option);
+        value = equals ? equals + 1 : NULL;
+    } else {
+        index = find_option(cli->command, word[1], NULL, 0, &option);
+        value = word[2] ? word + 2 : NULL;
+    }
+    if (index < 0)
+        return unknown_option(cli, word);
+    if (!option->argument && value)
+        return cli_error(cli, EXIT_USAGE, "%s: --%s takes no value",
+                         cli->command->name, option->name);
+    if (option->argument && !value) {
+        if (*next + 1 >= count)
+            return cli_error(cli, EXIT_USAGE, "%s: --%s needs a value: %s",
+                             cli->command->name, option->name,
+                             option->argument);
+        value = arguments[++*next];
+    }
+    cli->values[index] = value ? value : "";
+    return EXIT_OK;
+}
+
+/* "-", "-1.5" and whatever follows "--" are words. */
+static bool is_word(const char *argument)
+{
+    return argument[0] != '-' || argument[1] == '\0' ||
+           (argument[1] >= '0' && argument[1] <= '9') || argument[1] == '.';
+}
+
+int cli_parse(struct cli *cli, int count, char *const *arguments)
+{
+    bool only_words = false;
+    for (int next = 0; next < count; next++) {
+        if (!only_words && strcmp(arguments[next], "--") == 0) {
+            only_words = true;
+        } else if (only_words || is_word(arguments[next])) {
+            if (cli->word_count == (int)(sizeof cli->words / sizeof(char *)))
+                return cli_error(cli, EXIT_USAGE, "more than %d arguments",
+                                 cli->word_count);
+            cli->words[cli->word_count++] = arguments[next];
+        } else {
+            int code = take_option(cli, arguments, count, &next);
+            if (code != EXIT_OK)
+                return code;
+        }
+    }
+    cli->json = cli->values[OPTION_JSON] != NULL;
+    cli->quiet = cli->values[OPTION_QUIET] != NULL;
+    if (cli->values[OPTION_HELP])
+        return EXIT_OK;
+    const struct command *command = cli->command;
+    if (cli->word_count < command->words_min ||
+        (command->words_max >= 0 && cli->word_count > command->words_max))
+        return cli_error(cli, EXIT_USAGE, "usage: ipvm %s %s", command->name,
+                         command->synopsis);
+    return EXIT_OK;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* progress.h - what a person sees while something runs, on stderr.
+ *
+ * On a terminal: finished tasks scroll by, running ones stand below with their
+ * clocks and are redrawn. Off a terminal: a line for each finished task, or
+ * one now and then for large workflows. Thread: main. */
+#ifndef IPVM_CLI_PROGRESS_H
+#define IPVM_CLI_PROGRESS_H
+
+#include "cli/command.h"
+
+struct progress;
+
+/* `name` stands before the counts; `workflow` is borrowed. */
+struct progress *progress_new(const struct cli *cli, const char *name,
+                              const ipvm_workflow *workflow);
+/* An ipvm_on_event. */
+void progress_event(void *progress, const ipvm_event *event);
+/* Takes the live part away and prints the line that sums it up. */
+void progress_finish(struct progress *progress, bool succeeded);
+void progress_free(struct progress *progress);
+
+/* An ipvm_progress for imports: a bar. `context` is a struct bar. */
+struct bar {
+    const struct cli *cli;
+    const char *name;
+    ipvm *vm; /* an interrupted one stops the import */
+    uint64_t last_ns;
+    uint64_t start_ns;
+    bool drawn;
+};
+bool bar_progress(void *context, uint64_t done, uint64_t total);
+void bar_clear(struct bar *bar);
+
+#endif

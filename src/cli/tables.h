@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tables.h - the entry of each command, defined beside its code. */
+#ifndef IPVM_CLI_TABLES_H
+#define IPVM_CLI_TABLES_H
+
+#include "cli/command.h"
+
+extern const struct command add_command;
+extern const struct command cat_command;
+extern const struct command completion_command;
+extern const struct command embed_command;
+extern const struct command explain_command;
+extern const struct command get_command;
+extern const struct command graph_command;
+extern const struct command help_command_entry;
+extern const struct command inspect_command;
+extern const struct command run_command;
+extern const struct command version_command;
+
+#endif

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ipvm.c - the library's door: stores, content and workflows. Running is in
+ * ipvm_run.c. */
+#include "ipvm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/handle.h"
+
+_Static_assert((int)IPVM_HOST == (int)STATUS_HOST,
+               "the public statuses are the inner ones");
+_Static_assert(IPVM_CID_MAX >= CID_TEXT_MAX, "every CID fits");
+
+const char *ipvm_version(void)
+{
+    return IPVM_VERSION;
+}
+
+ipvm_status lib_fail(Status status, const struct error *err, ipvm_error *error)
+{
+    if (error && status != STATUS_OK) {
+        error->status = (ipvm_status)status;
+        snprintf(error->message, sizeof error->message, "%s", err->message);
+        if (!error->message[0])
+            snprintf(error->message, sizeof error->message, "%s",
+                     status_name(status));
+    }
+    return (ipvm_status)status;
+}
+
+/* --- Opening ------------------------------------------------------------- */
+
+Status lib_store_path(const char *asked, char out[4096], struct error *err)
+{
+    const char *base = asked && *asked ? asked : getenv("IPVM_STORE");
+    const char *below = "";
+    if (!base || !*base) {
+        base = getenv("XDG_DATA_HOME");
+        below = "/ipvm";
+    }
+    if (!base || !*base) {
+        base = getenv("HOME");
+        below = "/.local/share/ipvm";
+    }
+    if (!base || !*base)
+        return fail(err, STATUS_NOT_FOUND,
+                    "no place for the store: set IPVM_STORE, or HOME");
+    int len = snprintf(out, 4096, "%s%s", base, below);
+    if (len < 0 || len >= 4096)
+        return fail(err, STATUS_INVALID, "the store's path is too long");
+    return STATUS_OK;
+}
+
+static Status open_parts(ipvm *vm, const ipvm_options *options,
+                         struct error *err)
+{
+    char path[4096];
+    const struct store_options store_options = {
+        .read_only = options->read_only,
+    };
+    const struct executor_options executor_options = {
+        .worker = options->worker,
+        .workers = options->workers,
+        .memory_total = options->memory_total,
+        .engine = options->engine == IPVM_WASMI ? RUN_ENGINE_WASMI
+                                                : RUN_ENGINE_WASMTIME,
+        .in_process = options->in_process,
+    };
+    TRY(lib_store_path(options->store, path, err));
+    TRY(store_open(path, &store_options, &vm->store, err));
+    TRY(executor_open(vm->store, &executor_options, &vm->executor, err));
+    vm->modules = modules_new(vm->executor);
+    vm->loader = (struct loader){
+        .executor = vm->executor,
+        .modules = vm->modules,
+        .add = {.rehash = options->rehash},
+    };
+    return STATUS_OK;
+}
+
+ipvm_status ipvm_open(const ipvm_options *options, ipvm **out,
+                      ipvm_error *error)
+{
+    static const ipvm_options defaults;
+    struct error err = {0};
+    ipvm *vm = HEAP_NEW(ipvm);
+    Status status = open_parts(vm, options ? options : &defaults, &err);
+    if (status != STATUS_OK) {
+        ipvm_close(vm);
+        return lib_fail(status, &err, error);
+    }
+    *out = vm;
+    return IPVM_OK;
+}
+
+void ipvm_close(ipvm *vm)
+{
+    if (!vm)
+        return;
+    // The runner's jobs borrow from the modules: it goes first.
+    executor_close(vm->executor);
+    modules_free(vm->modules);
+    store_close(vm->store);
+    free(vm);
+}
+
+void ipvm_interrupt(ipvm *vm)
+{
+    executor_interrupt(vm->executor);
+}
+
+bool ipvm_interrupted(const ipvm *vm)
+{
+    return executor_interrupted(vm->executor);
+}
+
+/* --- Content ------------------------------------------------------------- */
+
+ipvm_status ipvm_add_file(ipvm *vm, const char *path,
+                          const ipvm_add_options *options,
+                          char cid[IPVM_CID_MAX], ipvm_error *error)
+{
+    struct content_add_options add = vm->loader.add;
+    struct error err = {0};
+    Cid root;
+    if (options) {
+        add.chunk_bytes = options->chunk_size;
+        add.only_hash = options->only_hash;
+        add.progress = options->on_progress;
+        add.context = options->context;
+    }
+    Status status = strcmp(path, "-") == 0
+                        ? content_add_file(vm->store, STDIN_FILENO,
+                                           "standard input", &add, &root, &err)
+                        : content_add_path(vm->store, path, &add, &root, &err);
+    if (status == STATUS_OK)
+        cid_to_text(&root, cid);
+    return lib_fail(status, &err, error);
+}
+
+ipvm_status ipvm_add(ipvm *vm, const void *data, size_t size,
+                     char cid[IPVM_CID_MAX], ipvm_error *error)
+{
+    struct error err = {0};
+    Cid root;
+    Status status =
+        content_add_bytes(vm->store, bytes_of(data, size), &root, &err);
+    if (status == STATUS_OK)
+        cid_to_text(&root, cid);
+    return lib_fail(status, &err, error);
+}
+
+struct outer_sink {
+    ipvm_sink *sink;
+    void *context;
+};
+
+static Status give_piece(void *context, Bytes piece, struct error *err)
+{
+    const struct outer_sink *outer = context;
+    if (!outer->sink(outer->context, piece.data, piece.len))
+        return fail(err, STATUS_CANCELLED, "stopped by the reader");
+    return STATUS_OK;
+}
+
+ipvm_status ipvm_read(ipvm *vm, const char *cid, ipvm_sink *sink,
+                      void *context, ipvm_error *error)
+{
+    struct outer_sink outer = {sink, context};
+    struct error err = {0};
+    Cid root;
+    Status status = cid_from_text(text_of(cid), &root, &err);
+    if (status == STATUS_OK)
+        status = content_read(vm->store, &root, give_piece, &outer, &err);
+    return lib_fail(status, &err, error);
+}
+
+ipvm_status ipvm_save(ipvm *vm, const char *cid, const char *path,
+                      ipvm_error *error)
+{
+    struct error err = {0};
+    Cid root;
+    Status status = cid_from_text(text_of(cid), &root, &err);
+    if (status == STATUS_OK)
+        status = content_save(vm->store, &root, path, &err);
+    return lib_fail(status, &err, error);
+}
+
+/* --- Workflows ----------------------------------------------------------- */
+
+static void wrap(struct workflow *workflow, Text remember_as,
+                 ipvm_workflow **out)
+{
+    ipvm_workflow *wrapped = HEAP_NEW(ipvm_workflow);
+    wrapped->workflow = workflow;
+    cid_to_text(&workflow->cid, wrapped->cid);
+    char *name = heap_alloc(remember_as.len);
+    memcpy(name, remember_as.data, remember_as.len);
+    wrapped->remember_as = (Text){name, remember_as.len};
+    *out = wrapped;
+}
+
+/* A workflow with a name is remembered by it, others by their file's. */
+static Text remembered_name(const struct workflow *workflow, const char *path)
+{
+    if (workflow->name.len > 0)
+        return workflow->name;
+    const char *slash = strrchr(path, '/');
+    return text_of(slash ? slash + 1 : path);
+}
+
+ipvm_status ipvm_workflow_load(ipvm *vm, const char *path_or_cid,
+                               ipvm_workflow **out, ipvm_error *error)
+{
+    struct workflow *workflow;
+    struct error err = {0};
+    Status status = load_workflow(&vm->loader, path_or_cid, &workflow, &err);
+    if (status == STATUS_OK)
+        wrap(workflow, remembered_name(workflow, path_or_cid), out);
+    return lib_fail(status, &err, error);
+}
+
+ipvm_status ipvm_workflow_parse(ipvm *vm, const void *data, size_t size,
+                                const char *directory, ipvm_workflow **out,
+                                ipvm_error *error)
+{
+    struct workflow *workflow;
+    struct error err = {0};
+    Status status = load_document(&vm->loader, bytes_of(data, size),
+                                  "workflow", directory, &workflow, &err);
+    if (status == STATUS_OK)
+        wrap(workflow, workflow->name, out);
+    return lib_fail(status, &err, error);
+}
+
+ipvm_status ipvm_workflow_call(ipvm *vm, const char *module,
+                               const char *function, const char *const *words,
+                               size_t count, const ipvm_call_options *options,
+                               ipvm_workflow **out, ipvm_error *error)
+{
+    struct workflow *workflow;
+    struct error err = {0};
+    struct call_options call = {0};
+    if (options)
+        call = (struct call_options){
+            .limits = {.fuel = options->fuel,
+                       .memory = options->memory,
+                       .time_ms = options->time_ms},
+            .all_text = options->all_text,
+        };
+    Status status = load_call(&vm->loader, module, function, words, count,
+                              &call, &workflow, &err);
+    if (status == STATUS_OK)
+        wrap(workflow, remembered_name(workflow, module), out);
+    return lib_fail(status, &err, error);
+}
+
+void ipvm_workflow_free(ipvm_workflow *workflow)
+{
+    if (!workflow)
+        return;
+    workflow_free(workflow->workflow);
+    free((void *)(uintptr_t)workflow->remember_as.data);
+    free(workflow);
+}
+
+const char *ipvm_workflow_cid(const ipvm_workflow *workflow)
+{
+    return workflow->cid;
+}
+
+uint32_t ipvm_workflow_task_count(const ipvm_workflow *workflow)
+{
+    return workflow->workflow->count;
+}
+
+const char *ipvm_workflow_label(const ipvm_workflow *workflow, uint32_t index)
+{
+    ASSERT(index < workflow->workflow->count);
+    return workflow->workflow->tasks[index].label.data;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ipvm_run.c - running workflows through the library's door. */
+#include <stdlib.h>
+
+#include "ipld/dag_json.h"
+#include "lib/handle.h"
+
+enum { TICK_MS = 100 };
+#define JSON_MAX ((size_t)64 << 20)
+
+struct outer_event {
+    const ipvm_run_options *options;
+    struct arena arena; /* strings of one event, ended by NUL */
+};
+
+static void fill_finished(ipvm_event *event,
+                          const struct run_task_report *report)
+{
+    const struct schedule_task_state *state = &report->state;
+    event->is_hit = state->by == BY_SYMBOLIC || state->by == BY_CONCRETE;
+    event->ran = state->by == BY_RUNNING;
+    event->is_ok = state->out == OUT_OK;
+    event->end = state->out == OUT_END ? end_name(state->end).data : "";
+    event->text = report->message;
+    event->run_ns = report->cost.wall_ns;
+    if (state->out == OUT_END && !event->text[0])
+        event->text = end_sentence(state->end).data;
+}
+
+static void on_event(void *context, const struct run *run,
+                     const struct run_event *inner)
+{
+    struct outer_event *outer = context;
+    static const ipvm_event_kind kinds[] = {
+        [RUN_TASK_STARTED] = IPVM_TASK_STARTED,
+        [RUN_TASK_FINISHED] = IPVM_TASK_FINISHED,
+        [RUN_TASK_LOG] = IPVM_TASK_LOG,
+        [RUN_ALARM] = IPVM_ALARM,
+        [RUN_TICK] = IPVM_TICK,
+    };
+    const struct workflow *workflow = run_of_workflow(run);
+    struct schedule_counts counts;
+
+    arena_reset(&outer->arena);
+    run_counts(run, &counts);
+    ipvm_event event = {
+        .kind = kinds[inner->kind],
+        .task = inner->task,
+        .label = inner->task < workflow->count
+                     ? workflow->tasks[inner->task].label.data
+                     : "",
+        .end = "",
+        .text = "",
+        .done = counts.done,
+        .total = counts.wanted,
+    };
+    if (inner->kind == RUN_TASK_FINISHED)
+        fill_finished(&event, inner->report);
+    else if (inner->text.len > 0)
+        event.text = arena_copy_text(&outer->arena, inner->text).data;
+    outer->options->on_event(outer->options->context, &event);
+}
+
+ipvm_status ipvm_run_workflow(ipvm *vm, ipvm_workflow *workflow,
+                              const ipvm_run_options *options, ipvm_run **out,
+                              ipvm_error *error)
+{
+    static const ipvm_run_options defaults;
+    struct error err = {0};
+    struct outer_event outer = {.options = options ? options : &defaults};
+    const struct run_options inner = {
+        .event = outer.options->on_event ? on_event : NULL,
+        .context = &outer,
+        .no_memo = outer.options->no_memo,
+        .metered = outer.options->metered,
+        .cross_check = outer.options->cross_check,
+        .tick_ms = TICK_MS,
+        .remember_as = workflow->remember_as,
+    };
+    struct run *run;
+    Status status = run_workflow(vm->executor, vm->modules, workflow->workflow,
+                                 &inner, &run, &err);
+    arena_deinit(&outer.arena);
+    if (status != STATUS_OK)
+        return lib_fail(status, &err, error);
+    *out = HEAP_NEW(ipvm_run);
+    (*out)->vm = vm;
+    (*out)->run = run;
+    return IPVM_OK;
+}
+
+void ipvm_run_free(ipvm_run *run)
+{
+    if (!run)
+        return;
+    run_free(run->run);
+    arena_deinit(&run->arena);
+    free(run);
+}
+
+bool ipvm_run_succeeded(const ipvm_run *run)
+{
+    return run_succeeded(run->run);
+}
+
+uint32_t ipvm_run_output_count(const ipvm_run *run)
+{
+    return run_of_workflow(run->run)->output_count;
+}
+
+static Text text_of_cid(ipvm_run *run, Bytes cid)
+{
+    return arena_copy_text(&run->arena, cid_bytes_to_text(cid, &run->arena));
+}
+
+/* Bytes are read by CID: a link to a file, a stand-in, or bytes in place. */
+static Status fill_bytes(ipvm_run *run, const Value *value, ipvm_output *out,
+                         struct error *err)
+{
+    const Value *stand_in = value_get(value, TEXT("ipvm/bytes"));
+    if (value->kind == VALUE_LINK) {
+        Cid cid;
+        uint64_t size;
+        // Links to other things are values, not content.
+        out->is_bytes =
+            cid_from_bytes(value->link, &cid, NULL) == STATUS_OK &&
+            content_size(run->vm->store, &cid, &size, NULL) == STATUS_OK;
+        if (out->is_bytes)
+            out->cid = text_of_cid(run, value->link).data;
+    } else if (stand_in && stand_in->kind == VALUE_LINK) {
+        out->is_bytes = true;
+        out->cid = text_of_cid(run, stand_in->link).data;
+    } else if (value->kind == VALUE_BYTES) {
+        Cid cid;
+        TRY(content_add_bytes(run->vm->store, value->bytes, &cid, err));
+        out->is_bytes = true;
+        out->cid = text_of_cid(run, cid_bytes(&cid)).data;
+    }
+    return STATUS_OK;
+}
+
+static Status fill_result(ipvm_run *run, uint32_t task,
+                          const struct run_task_report *report,
+                          ipvm_output *out, struct error *err)
+{
+    struct result result;
+    struct buffer json;
+    TRY(run_result(run->run, task, &run->arena, &result, err));
+    const Value *value =
+        value_get(&result.value, result.is_ok ? TEXT("ok") : TEXT("error"));
+    Cid cid;
+    cid_from_hash(CODEC_DAG_CBOR, &report->result, &cid);
+    out->is_ok = result.is_ok;
+    out->cid = text_of_cid(run, cid_bytes(&cid)).data;
+    TRY(fill_bytes(run, value, out, err));
+    buffer_init(&json, JSON_MAX);
+    Status status = dag_json_encode(value, &json, err);
+    if (status == STATUS_OK)
+        out->json =
+            arena_copy_text(&run->arena, bytes_text(buffer_bytes(&json))).data;
+    buffer_deinit(&json);
+    return status;
+}
+
+ipvm_status ipvm_run_output(ipvm_run *run, uint32_t index, ipvm_output *out,
+                            ipvm_error *error)
+{
+    const struct workflow *workflow = run_of_workflow(run->run);
+    struct run_task_report report;
+    struct error err = {0};
+
+    ASSERT(index < workflow->output_count);
+    uint32_t task = workflow->outputs[index];
+    run_report(run->run, task, &report);
+    *out = (ipvm_output){
+        .label = workflow->tasks[task].label.data,
+        .end =
+            report.state.out == OUT_END ? end_name(report.state.end).data : "",
+        .cid = "",
+        .json = "",
+        .message = report.message,
+    };
+    if (!report.has_result)
+        return IPVM_OK;
+    return lib_fail(fill_result(run, task, &report, out, &err), &err, error);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* directory.h - a directory of files into a store, as UnixFS directories in
+ * one node each. Thread: any. */
+#ifndef IPVM_RUN_DIRECTORY_H
+#define IPVM_RUN_DIRECTORY_H
+
+#include "run/content.h"
+
+/* Imports the files below `path`, hidden ones included. STATUS_INVALID: a
+ * symlink or special file is among them, or a name is not UTF-8; says which.
+ * STATUS_LIMIT: nested deeper than 32, or a directory whose node would be
+ * longer than a block. */
+Status directory_add(struct store *store, const char *path,
+                     const struct content_add_options *options, Cid *out,
+                     struct error *err);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/file_index.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "crypto/hash.h"
+
+enum {
+    SETTLED_S = 2,
+};
+
+/* What must be the same for the file to be the same. */
+struct facts {
+    uint64_t device, inode, size, chunk_bytes;
+    int64_t mtime_s, mtime_ns, ctime_s, ctime_ns;
+};
+
+static struct facts facts_of(const struct stat *stat, uint64_t chunk_bytes)
+{
+    return (struct facts){
+        .device = stat->st_dev,
+        .inode = stat->st_ino,
+        .size = (uint64_t)stat->st_size,
+        .chunk_bytes = chunk_bytes,
+        .mtime_s = stat->st_mtim.tv_sec,
+        .mtime_ns = stat->st_mtim.tv_nsec,
+        .ctime_s = stat->st_ctim.tv_sec,
+        .ctime_ns = stat->st_ctim.tv_nsec,
+    };
+}
+
+/* Paths may be longer than a key: the key is the hash of the absolute path. */
+static bool key_of(const char *path, Hash *key)
+{
+    char *absolute = realpath(path, NULL);
+    if (!absolute)
+        return false;
+    hash_sha256(text_bytes(text_of(absolute)), key);
+    free(absolute);
+    return true;
+}
+
+Status file_index_get(struct store *store, const char *path,
+                      const struct stat *stat, uint64_t chunk_bytes, Cid *out)
+{
+    struct facts now = facts_of(stat, chunk_bytes), noted;
+    struct arena arena = {0};
+    Bytes note;
+    Hash key;
+
+    if (!key_of(path, &key))
+        return STATUS_NOT_FOUND;
+    Status status = note_get(store, NOTE_FILE, bytes_of(&key, sizeof key),
+                             &arena, &note, NULL);
+    if (status == STATUS_OK && note.len > sizeof noted) {
+        memcpy(&noted, note.data, sizeof noted);
+        status =
+            memcmp(&noted, &now, sizeof now) == 0
+                ? cid_from_bytes(bytes_from(note, sizeof noted), out, NULL)
+                : STATUS_NOT_FOUND;
+    } else {
+        status = STATUS_NOT_FOUND;
+    }
+    arena_deinit(&arena);
+    return status == STATUS_OK && store_has(store, out) ? STATUS_OK
+                                                        : STATUS_NOT_FOUND;
+}
+
+void file_index_put(struct store_batch *batch, const char *path,
+                    const struct stat *stat, uint64_t chunk_bytes,
+                    const Cid *cid)
+{
+    struct facts facts = facts_of(stat, chunk_bytes);
+    uint8_t note[sizeof facts + CID_BYTES_MAX];
+    struct timespec now;
+    Hash key;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (now.tv_sec - facts.mtime_s < SETTLED_S ||
+        now.tv_sec - facts.ctime_s < SETTLED_S || !key_of(path, &key))
+        return;
+    memcpy(note, &facts, sizeof facts);
+    memcpy(note + sizeof facts, cid->bytes, cid->len);
+    store_batch_note(batch, NOTE_FILE, bytes_of(&key, sizeof key),
+                     bytes_of(note, sizeof facts + cid->len));
+}

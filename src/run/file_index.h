@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* file_index.h - spares re-hashing input files that did not change: a note
+ * per path of (device, inode, size, mtime, ctime, chunk size) → CID.
+ *
+ * A file changed less than 2 s before it was read is not noted: a second
+ * change within the clock's grain would go unseen. Thread: any. */
+#ifndef IPVM_RUN_FILE_INDEX_H
+#define IPVM_RUN_FILE_INDEX_H
+
+#include <sys/stat.h>
+
+#include "store/store.h"
+
+/* STATUS_OK: `*out` is what the file holds, and the store has it.
+ * STATUS_NOT_FOUND: read it. */
+Status file_index_get(struct store *store, const char *path,
+                      const struct stat *stat, uint64_t chunk_bytes, Cid *out);
+
+/* `stat` from before the file was read, and it is the same after. */
+void file_index_put(struct store_batch *batch, const char *path,
+                    const struct stat *stat, uint64_t chunk_bytes,
+                    const Cid *cid);
+
+#endif

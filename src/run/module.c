@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run/module.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "run/content.h"
+#include "wasm/call.h"
+#include "wasm/description.h"
+#include "wasm/engine.h"
+#include "wasm/module_cache.h"
+
+enum {
+    MODULE_BYTES_MAX = 64 << 20,
+    DESCRIBE_TIME_MS = 10 * 1000,
+    COMPILE_TIME_MS = 120 * 1000,
+};
+#define COMPILE_MEMORY_MAX ((uint64_t)4 << 30)
+
+struct waiter {
+    ModuleReady *told;
+    void *context;
+    struct waiter *next;
+};
+
+/* One compiled form of a module. */
+struct form {
+    struct module *module;
+    struct module_form want;
+    bool is_ready;
+    bool is_busy;
+    struct run_artifact artifact;
+    struct waiter *waiters;
+    struct form *next;
+};
+
+struct module {
+    struct modules *modules;
+    Cid cid;
+    Bytes description;   /* heap, or data NULL */
+    struct buffer bytes; /* the module, while something needs it */
+    End end;             /* once refused */
+    char message[RUN_MESSAGE_MAX];
+    bool is_describing;
+    struct form *forms;
+};
+
+struct modules {
+    struct executor *executor;
+    struct module_cache *cache; /* NULL before the first artifact */
+    struct map by_cid;          /* CID bytes → struct module * */
+};
+
+struct modules *modules_new(struct executor *executor)
+{
+    struct modules *modules = HEAP_NEW(struct modules);
+    modules->executor = executor;
+    return modules;
+}
+
+static void free_form(struct form *form)
+{
+    if (form->artifact.file >= 0)
+        close(form->artifact.file);
+    for (struct waiter *waiter = form->waiters, *next; waiter; waiter = next) {
+        next = waiter->next;
+        free(waiter);
+    }
+    free(form);
+}
+
+static void free_module(struct module *module)
+{
+    for (struct form *form = module->forms, *next; form; form = next) {
+        next = form->next;
+        free_form(form);
+    }
+    buffer_deinit(&module->bytes);
+    free((void *)(uintptr_t)module->description.data);
+    free(module);
+}
+
+void modules_free(struct modules *modules)
+{
+    if (!modules)
+        return;
+    size_t cursor = 0;
+    const struct map_entry *entry;
+    while ((entry = map_next(&modules->by_cid, &cursor)))
+        free_module((struct module *)(uintptr_t)entry->value);
+    map_deinit(&modules->by_cid);
+    module_cache_close(modules->cache);
+    free(modules);
+}
+
+static struct module *find(struct modules *modules, const Cid *cid)
+{
+    uint64_t *place = map_get(&modules->by_cid, cid_bytes(cid));
+    if (place)
+        return (struct module *)(uintptr_t)*place;
+    struct module *module = HEAP_NEW(struct module);
+    module->modules = modules;
+    module->cid = *cid;
+    buffer_init(&module->bytes, MODULE_BYTES_MAX);
+    *map_set(&modules->by_cid, cid_bytes(&module->cid), NULL) =
+        (uintptr_t)module;
+    return module;
+}
+
+/* --- Telling ------------------------------------------------------------ */
+
+static void tell(struct form *form)
+{
+    struct module *module = form->module;
+    struct module_ready ready = {
+        .end = module->end,
+        .message = module->message,
+        .description = module->description,
+        .artifact = form->artifact,
+    };
+    struct waiter *waiter = form->waiters;
+    form->waiters = NULL;
+    while (waiter) {
+        struct waiter *next = waiter->next;
+        waiter->told(waiter->context, &ready);
+        free(waiter);
+        waiter = next;
+    }
+}
+
+static void refuse(struct module *module, End end, const char *message)
+{
+    module->end = end;
+    snprintf(module->message, sizeof module->message, "%s", message);
+    for (struct form *form = module->forms; form; form = form->next)
+        tell(form);
+    // A lost helper or a missing block may be there at the next try.
+    if (end_is_retried(end) || end == END_CANCELLED)
+        module->end = END_NONE;
+}
+
+/* --- Describing --------------------------------------------------------- */
+
+static bool take_description(struct module *module, Bytes description)
+{
+    uint8_t *copy = heap_alloc(description.len);
+    memcpy(copy, description.data, description.len);
+    module->description = bytes_of(copy, description.len);
+
+    struct arena arena = {0};
+    struct description parsed;
+    struct error err;
+    Status status =
+        description_decode(module->description, &arena, &parsed, &err);
+    bool good = status == STATUS_OK;
+    if (!good) {
+        free(copy);
+        module->description = (Bytes){0};
+    } else if (parsed.refused != END_NONE) {
+        module->end = parsed.refused;
+        snprintf(module->message, sizeof module->message, "%.*s",
+                 TEXT_ARG(parsed.message));
+    }
+    arena_deinit(&arena);
+    return good;
+}
+
+static Status load_bytes(struct module *module, struct error *err)
+{
+    if (module->bytes.len > 0)
+        return STATUS_OK;
+    return content_load(executor_store(module->modules->executor),
+                        &module->cid, &module->bytes, err);
+}
+
+static bool noted_description(struct module *module)
+{
+    struct arena arena = {0};
+    Bytes note;
+    Status status =
+        note_get(executor_store(module->modules->executor), NOTE_MODULE,
+                 cid_bytes(&module->cid), &arena, &note, NULL);
+    bool good = status == STATUS_OK && take_description(module, note);
+    arena_deinit(&arena);
+    return good;
+}
+
+static void nobody_waits(void *context, Status status, const struct error *err)
+{
+    (void)context;
+    (void)status;
+    (void)err;
+}
+
+static void note_description(struct module *module)
+{
+    struct store_batch *batch =
+        store_batch_new(executor_store(module->modules->executor));
+    store_batch_note(batch, NOTE_MODULE, cid_bytes(&module->cid),
+                     module->description);
+    // Lost, it is made again.
+    store_commit_async(batch, nobody_waits, NULL);
+}
+
+static void go_on(struct module *module);
+
+static void described(void *context, const struct run_outcome *outcome)
+{
+    struct module *module = context;
+    module->is_describing = false;
+    if (outcome->end != END_NONE) {
+        End end =
+            outcome->end == END_LIMIT_TIME || outcome->end == END_LIMIT_MEMORY
+                ? END_LIMIT_COMPILE
+                : outcome->end;
+        refuse(module, end, outcome->message);
+        return;
+    }
+    if (!take_description(module, outcome->output)) {
+        refuse(module, END_HOST, "the module's description is not one");
+        return;
+    }
+    note_description(module);
+    go_on(module);
+}
+
+/* The input of a job about the module itself. */
+static struct run_request job_of(struct module *module, RunVerb verb)
+{
+    return (struct run_request){
+        .verb = verb,
+        .engine = executor_options(module->modules->executor)->engine,
+        .limits = {.memory = COMPILE_MEMORY_MAX,
+                   .time_ms = verb == RUN_COMPILE ? COMPILE_TIME_MS
+                                                  : DESCRIBE_TIME_MS},
+        .input = buffer_bytes(&module->bytes),
+        .artifact = {.file = -1},
+    };
+}
+
+static End end_of_status(Status status)
+{
+    switch (status) {
+    case STATUS_NOT_FOUND:
+    case STATUS_UNSUPPORTED:
+        return END_UNAVAILABLE;
+    case STATUS_INVALID:
+    case STATUS_LIMIT:
+        return END_REFUSED_MODULE;
+    case STATUS_OK:
+    case STATUS_CORRUPT:
+    case STATUS_IO:
+    case STATUS_FULL:
+    case STATUS_BUSY:
+    case STATUS_DENIED:
+    case STATUS_CANCELLED:
+    case STATUS_HOST:
+        break;
+    }
+    return END_HOST;
+}
+
+static void describe(struct module *module)
+{
+    struct error err = {0};
+    uint64_t ticket;
+    if (module->is_describing)
+        return;
+    Status status = load_bytes(module, &err);
+    if (status != STATUS_OK) {
+        char text[CID_TEXT_MAX], message[RUN_MESSAGE_MAX];
+        cid_to_text(&module->cid, text);
+        if (status == STATUS_NOT_FOUND)
+            snprintf(message, sizeof message,
+                     "the module %s is not in the store: add its file with "
+                     "`ipvm add`",
+                     text);
+        else
+            snprintf(message, sizeof message, "module %s: %s", text,
+                     err.message);
+        refuse(module, end_of_status(status), message);
+        return;
+    }
+    struct run_request request = job_of(module, RUN_DESCRIBE);
+    module->is_describing = true;
+    status = executor_submit(module->modules->executor, &request, described,
+                             module, &ticket, &err);
+    if (status != STATUS_OK) {
+        module->is_describing = false;
+        refuse(module, END_HOST, err.message);
+    }
+}
+
+/* --- Compiling ---------------------------------------------------------- */
+
+/* What the artifact of a form depends on. */
+struct artifact_name {
+    char identity[256];
+    struct module_cache_key key;
+    Hash id;
+};
+
+static Status name_artifact(const struct form *form, struct artifact_name *out,
+                            struct error *err)
+{
+    const struct executor_options *options =
+        executor_options(form->module->modules->executor);
+    const struct engine_options engine = wasm_engine_options(
+        form->want.engine, form->want.metered, options->in_process);
+    TRY(engine_identity(&engine, out->identity, err));
+    out->key = (struct module_cache_key){
+        .identity = text_of(out->identity),
+        .module = cid_bytes(&form->module->cid),
+    };
+    struct buffer both;
+    buffer_init(&both, sizeof out->identity + CID_BYTES_MAX);
+    buffer_add_text(&both, out->key.identity);
+    buffer_add_bytes(&both, out->key.module);
+    hash_sha256(buffer_bytes(&both), &out->id);
+    buffer_deinit(&both);
+    return STATUS_OK;
+}
+
+static Status open_cache(struct modules *modules, struct error *err)
+{
+    char directory[4096];
+    const char *store = store_directory(executor_store(modules->executor));
+    if (modules->cache || !*store) // A store in memory has no files.
+        return STATUS_OK;
+    snprintf(directory, sizeof directory, "%.4000s/modules", store);
+    return module_cache_open(directory, 0, &modules->cache, err);
+}
+
+static void take_artifact(struct form *form, const Hash *id, int file,
+                          size_t len)
+{
+    form->artifact =
+        (struct run_artifact){.id = *id, .file = file, .len = len};
+    form->is_ready = true;
+    form->is_busy = false;
+    tell(form);
+}
+
+/* Where there is no cache, or it is too small: a file without a name. */
+static Status hold_artifact(Bytes artifact, int *file, struct error *err)
+{
+    *file = memfd_create("ipvm-artifact", MFD_CLOEXEC);
+    if (*file < 0)
+        return fail_errno(err, errno, "cannot hold a compiled module");
+    while (artifact.len > 0) {
+        ssize_t len = write(*file, artifact.data, artifact.len);
+        if (len < 0) {
+            close(*file);
+            return fail_errno(err, errno, "cannot hold a compiled module");
+        }
+        artifact = bytes_from(artifact, (size_t)len);
+    }
+    return STATUS_OK;
+}
+
+static Status keep_artifact(struct form *form,
+                            const struct artifact_name *name, Bytes artifact,
+                            int *file, struct error *err)
+{
+    struct module_cache *cache = form->module->modules->cache;
+    size_t len;
+    // A cache that cannot be written to costs time, not the run.
+    if (cache &&
+        module_cache_put(cache, &name->key, artifact, NULL) == STATUS_OK &&
+        module_cache_get(cache, &name->key, file, &len, NULL) == STATUS_OK) {
+        if (len == artifact.len)
+            return STATUS_OK;
+        close(*file);
+    }
+    return hold_artifact(artifact, file, err);
+}
+
+static void compiled(void *context, const struct run_outcome *outcome)
+{
+    struct form *form = context;
+    struct module *module = form->module;
+    struct error err = {0};
+    struct artifact_name name;
+    int file = -1;
+
+    form->is_busy = false;
+    if (outcome->end != END_NONE) {
+        End end =
+            outcome->end == END_LIMIT_TIME || outcome->end == END_LIMIT_MEMORY
+                ? END_LIMIT_COMPILE
+                : outcome->end;
+        refuse(module, end, outcome->message);
+        return;
+    }
+    Status status = name_artifact(form, &name, &err);
+    if (status == STATUS_OK)
+        status = keep_artifact(form, &name, outcome->output, &file, &err);
+    if (status == STATUS_OK)
+        take_artifact(form, &name.id, file, outcome->output.len);
+    else
+        refuse(module, END_HOST, err.message);
+}
+
+static void compile(struct form *form)
+{
+    struct module *module = form->module;
+    struct error err = {0};
+    struct artifact_name name;
+    int file;
+    size_t len;
+    uint64_t ticket;
+
+    if (form->is_busy)
+        return;
+    Status status = open_cache(module->modules, &err);
+    if (status == STATUS_OK)
+        status = name_artifact(form, &name, &err);
+    if (status == STATUS_OK && module->modules->cache &&
+        module_cache_get(module->modules->cache, &name.key, &file, &len,
+                         NULL) == STATUS_OK) {
+        take_artifact(form, &name.id, file, len);
+        return;
+    }
+    if (status == STATUS_OK)
+        status = load_bytes(module, &err);
+    if (status == STATUS_OK) {
+        struct run_request request = job_of(module, RUN_COMPILE);
+        request.engine = form->want.engine;
+        request.metered = form->want.metered;
+        request.description = module->description;
+        form->is_busy = true;
+        status = executor_submit(module->modules->executor, &request, compiled,
+                                 form, &ticket, &err);
+    }
+    if (status != STATUS_OK) {
+        form->is_busy = false;
+        refuse(module, end_of_status(status), err.message);
+    }
+}
+
+static void go_on(struct module *module)
+{
+    if (!module->description.data && !noted_description(module)) {
+        describe(module);
+        return;
+    }
+    if (module->end != END_NONE) {
+        refuse(module, module->end, module->message);
+        return;
+    }
+    for (struct form *form = module->forms; form; form = form->next) {
+        if (!form->waiters)
+            continue;
+        if (form->is_ready)
+            tell(form);
+        else
+            compile(form);
+    }
+}
+
+void modules_want(struct modules *modules, const Cid *cid,
+                  const struct module_form *want, ModuleReady *told,
+                  void *context)
+{
+    struct module *module = find(modules, cid);
+    struct form *form = module->forms;
+    while (form && (form->want.engine != want->engine ||
+                    form->want.metered != want->metered))
+        form = form->next;
+    if (!form) {
+        form = HEAP_NEW(struct form);
+        form->module = module;
+        form->want = *want;
+        form->artifact.file = -1;
+        form->next = module->forms;
+        module->forms = form;
+    }
+    struct waiter *waiter = HEAP_NEW(struct waiter);
+    *waiter = (struct waiter){told, context, form->waiters};
+    form->waiters = waiter;
+    go_on(module);
+}
+
+Status modules_describe(struct modules *modules, const Cid *cid, Bytes *out,
+                        struct error *err)
+{
+    struct module *module = find(modules, cid);
+    if (!module->description.data && !noted_description(module)) {
+        if (!store_has(executor_store(modules->executor), cid)) {
+            char text[CID_TEXT_MAX];
+            cid_to_text(cid, text);
+            return fail(err, STATUS_NOT_FOUND,
+                        "the module %s is not in the store", text);
+        }
+        describe(module);
+        while (module->is_describing) {
+            executor_poll(modules->executor, 100);
+            if (executor_interrupted(modules->executor))
+                return fail(err, STATUS_CANCELLED, "interrupted");
+        }
+    }
+    if (!module->description.data)
+        return fail(err, STATUS_HOST, "%.180s", module->message);
+    *out = module->description;
+    return STATUS_OK;
+}

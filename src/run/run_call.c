@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run_call.c - one call of a guest, from DO_RUN to its outcome.
+ *
+ *   run_start ─▶ module wanted ─▶ submitted ─▶ outcome ─▶ result recorded
+ *                    │                │           └ cross-check: submitted
+ *                    └─ run_stop ─────┴─▶ ended      again, other engine */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "run/run_internal.h"
+
+enum {
+    LEASE_AFTER_MS = 20, /* shorter runs are not worth a lease */
+    LEASE_TTL_MS = 10 * 1000,
+    BUSY_AGAIN_MS = 20,
+    LOG_LINES_MAX = 10000, /* of one run; more are counted and dropped */
+};
+
+struct run_call {
+    struct run *run;
+    uint32_t task;
+    Hash concrete;
+    struct block *block; /* the concrete computation */
+    struct limits limits;
+    Cid module;
+    struct module_form form;
+    uint64_t ticket; /* 0: waiting for its module */
+    uint64_t leased_ns;
+    bool is_dead;        /* stopped while it waited for its module */
+    bool is_checking;    /* the second run of a cross-check */
+    struct buffer first; /* output of the first run, for a cross-check */
+    struct run_outcome first_outcome;
+};
+
+static void call_open(struct run *run, struct run_call *call)
+{
+    if (run->open_runs == run->open_capacity) {
+        run->open_capacity = run->open_capacity ? run->open_capacity * 2 : 16;
+        run->open =
+            heap_resize(run->open, run->open_capacity, sizeof *run->open);
+    }
+    run->open[run->open_runs++] = call;
+}
+
+static void call_close(struct run_call *call)
+{
+    struct run *run = call->run;
+    uint32_t index = 0;
+    while (run->open[index] != call)
+        index++;
+    run->open[index] = run->open[--run->open_runs];
+    if (call->leased_ns)
+        IGNORE(lease_drop(run->store, &call->concrete, run->owner, NULL));
+    run->tasks[call->task].started_ns = 0;
+}
+
+static void call_free(struct run_call *call)
+{
+    block_unref(call->block);
+    buffer_deinit(&call->first);
+    free(call);
+}
+
+/* The call is over without a result. */
+static void call_end(struct run_call *call, End end, const char *message)
+{
+    struct run *run = call->run;
+    run_keep_message(run, call->task, message);
+    call_close(call);
+    schedule_ran(run->schedule, call->task, OUT_END, end,
+                 (clock_monotonic_ns() - run->start_ns) / 1000000U);
+}
+
+/* --- Outcomes ------------------------------------------------------------ */
+
+static void keep_result(struct run_call *call,
+                        const struct run_outcome *outcome)
+{
+    struct run *run = call->run;
+    struct run_task *state = &run->tasks[call->task];
+    struct error err = {0};
+    struct result result;
+
+    arena_reset(&run->result_arena);
+    struct block_sink sink = run_sink(run);
+    Status status = result_normalise(outcome->output, &sink,
+                                     &run->result_arena, &result, &err);
+    if (status != STATUS_OK) {
+        call_end(call, status == STATUS_LIMIT ? END_LIMIT_RESULT : END_HOST,
+                 err.message);
+        return;
+    }
+    bool known = cid_sha256(&result.cid, CODEC_DAG_CBOR, &state->result);
+    ASSERT(known);
+    state->has_result = true;
+    state->wall_ns = outcome->cost.wall_ns;
+    state->cpu_ns = outcome->cost.cpu_ns;
+    state->memory_peak = outcome->cost.memory_peak;
+    state->fuel = outcome->cost.fuel;
+    run_keep_message(run, call->task, outcome->message);
+    run_record_result(run, call->task, &result, outcome);
+    call_close(call);
+    schedule_ran(run->schedule, call->task, result.is_ok ? OUT_OK : OUT_ERROR,
+                 END_NONE, (clock_monotonic_ns() - run->start_ns) / 1000000U);
+}
+
+static void call_submit(struct run_call *call,
+                        const struct module_ready *ready);
+
+static void module_is_ready(void *context, const struct module_ready *ready)
+{
+    struct run_call *call = context;
+    if (call->is_dead) {
+        call_free(call);
+        return;
+    }
+    if (ready->end == END_NONE) {
+        call_submit(call, ready);
+        return;
+    }
+    if (call->is_checking) // Only one engine can: nothing to compare.
+        keep_result(call, &call->first_outcome);
+    else
+        call_end(call, ready->end, ready->message);
+    call_free(call);
+}
+
+static void begin_check(struct run_call *call,
+                        const struct run_outcome *outcome)
+{
+    buffer_add_bytes(&call->first, outcome->output);
+    call->first_outcome = *outcome;
+    call->first_outcome.output = buffer_bytes(&call->first);
+    call->is_checking = true;
+    call->ticket = 0;
+    call->form.engine = call->form.engine == RUN_ENGINE_WASMI
+                            ? RUN_ENGINE_WASMTIME
+                            : RUN_ENGINE_WASMI;
+    modules_want(call->run->modules, &call->module, &call->form,
+                 module_is_ready, call);
+}
+
+/* Both engines answered: equal bytes, or an alarm and no result. */
+static void end_check(struct run_call *call, const struct run_outcome *second)
+{
+    struct run *run = call->run;
+    if (second->end == END_NONE &&
+        !bytes_equal(second->output, buffer_bytes(&call->first))) {
+        struct run_event event = {
+            .kind = RUN_ALARM,
+            .task = call->task,
+            .text = TEXT("the two engines give different results"),
+        };
+        if (run->options.event)
+            run->options.event(run->options.context, run, &event);
+        call_end(call, END_HOST,
+                 "the two engines give different results: "
+                 "neither is kept");
+        return;
+    }
+    keep_result(call, &call->first_outcome);
+}
+
+static void call_done(void *context, const struct run_outcome *outcome)
+{
+    struct run_call *call = context;
+    if (call->is_checking) {
+        end_check(call, outcome);
+    } else if (outcome->end != END_NONE) {
+        call_end(call, outcome->end, outcome->message);
+    } else if (call->run->options.cross_check) {
+        begin_check(call, outcome);
+        return;
+    } else {
+        keep_result(call, outcome);
+    }
+    call_free(call);
+}
+
+static void call_submit(struct run_call *call,
+                        const struct module_ready *ready)
+{
+    struct run *run = call->run;
+    struct run_request request = {
+        .verb = RUN_CALL,
+        .engine = call->form.engine,
+        .metered = call->form.metered,
+        .limits = call->limits,
+        .input = block_bytes(call->block),
+        .description = ready->description,
+        .artifact = ready->artifact,
+        .memory_need = call->limits.memory,
+    };
+    struct error err = {0};
+    if (call->is_checking) // Fuel differs between engines; time and memory do
+        request.limits.fuel = 0; // the second opinion's limiting.
+    Status status = executor_submit(run->executor, &request, call_done, call,
+                                    &call->ticket, &err);
+    if (status != STATUS_OK) {
+        call_end(call, END_HOST, err.message);
+        call_free(call);
+        return;
+    }
+    run->tasks[call->task].started_ns = clock_monotonic_ns();
+    if (!call->is_checking)
+        run_tell(run, RUN_TASK_STARTED, call->task);
+}
+
+/* --- Starting and stopping ----------------------------------------------- */
+
+/* Refuses what cannot be handed to a runner at all; else fills `call`. */
+static End prepare(struct run *run, uint32_t task, struct run_call *call,
+                   struct error *err)
+{
+    const struct task *what = &run->workflow->tasks[task];
+    struct computation computation;
+    struct wasm_call wasm;
+    Cid name;
+
+    if (what->class != CLASS_PURE) {
+        IGNORE(fail(err, STATUS_UNSUPPORTED,
+                    "nothing here performs the command %.*s",
+                    TEXT_ARG(what->cmd)));
+        return END_REFUSED_COMMAND;
+    }
+    if (what->sub.len > 0) {
+        IGNORE(fail(err, STATUS_UNSUPPORTED,
+                    "it asks %.*s to perform it, and that is not here",
+                    TEXT_ARG(what->sub)));
+        return END_REFUSED_COMMAND;
+    }
+    cid_from_hash(CODEC_DAG_CBOR, &call->concrete, &name);
+    if (store_get(run->store, &name, &call->block, err) != STATUS_OK)
+        return END_HOST;
+    arena_reset(&run->arena);
+    if (computation_decode(block_bytes(call->block), &run->arena, &computation,
+                           err) != STATUS_OK)
+        return END_REFUSED_ARGUMENT;
+    Status status = wasm_call_read(&computation.args, &wasm, err);
+    if (status != STATUS_OK)
+        return status == STATUS_UNSUPPORTED ? END_REFUSED_PROFILE
+                                            : END_REFUSED_ARGUMENT;
+    call->module = wasm.module;
+    return END_NONE;
+}
+
+/* True if another process has been at it for a while: wait for its result. */
+static bool is_leased(struct run *run, const struct run_call *call,
+                      uint64_t *left_ms)
+{
+    return lease_peek(run->store, &call->concrete, run->owner, left_ms,
+                      NULL) == STATUS_BUSY;
+}
+
+void run_start(struct run *run, uint32_t task, const struct limits *limits)
+{
+    struct run_call *call = HEAP_NEW(struct run_call);
+    struct error err = {0};
+    uint64_t left_ms;
+    uint64_t now = (clock_monotonic_ns() - run->start_ns) / 1000000U;
+
+    *call = (struct run_call){
+        .run = run,
+        .task = task,
+        .concrete = run->tasks[task].concrete,
+        .limits = *limits,
+        .form = {.engine = executor_options(run->executor)->engine,
+                 .metered = run->options.metered || limits->fuel > 0},
+    };
+    buffer_init(&call->first, LIMIT_RESULT_BYTES);
+    End end = prepare(run, task, call, &err);
+    if (end != END_NONE) {
+        run_keep_message(run, task, err.message);
+        schedule_ran(run->schedule, task, OUT_END, end, now);
+        call_free(call);
+        return;
+    }
+    if (is_leased(run, call, &left_ms)) {
+        schedule_busy(
+            run->schedule, task,
+            now + (left_ms < BUSY_AGAIN_MS ? left_ms + 1 : BUSY_AGAIN_MS));
+        call_free(call);
+        return;
+    }
+    call_open(run, call);
+    modules_want(run->modules, &call->module, &call->form, module_is_ready,
+                 call);
+}
+
+void run_stop(struct run *run, uint32_t task, End end)
+{
+    for (uint32_t index = 0; index < run->open_runs; index++) {
+        struct run_call *call = run->open[index];
+        if (call->task != task)
+            continue;
+        if (call->ticket) {
+            executor_cancel(run->executor, call->ticket, end);
+        } else {
+            call->is_dead = true; // Freed when its module comes.
+            call_end(call, end, "");
+        }
+        return;
+    }
+}
+
+void run_renew_leases(struct run *run)
+{
+    uint64_t now = clock_monotonic_ns(), left_ms;
+    for (uint32_t index = 0; index < run->open_runs; index++) {
+        struct run_call *call = run->open[index];
+        uint64_t since = run->tasks[call->task].started_ns;
+        if (since == 0 || now - since < LEASE_AFTER_MS * 1000000ULL)
+            continue;
+        if (call->leased_ns &&
+            now - call->leased_ns < LEASE_TTL_MS * 500000ULL)
+            continue;
+        // Somebody else has it: two do the same, and both are right.
+        if (lease_take(run->store, &call->concrete, run->owner, LEASE_TTL_MS,
+                       &left_ms, NULL) == STATUS_OK)
+            call->leased_ns = now;
+    }
+}
+
+void run_on_log(void *context, uint64_t ticket, LogLevel level, Text line)
+{
+    struct run *run = context;
+    if (!run->options.event)
+        return;
+    if (run->log_lines >= LOG_LINES_MAX) {
+        run->dropped_logs++;
+        return;
+    }
+    run->log_lines++;
+    for (uint32_t index = 0; index < run->open_runs; index++) {
+        if (run->open[index]->ticket != ticket)
+            continue;
+        struct run_event event = {
+            .kind = RUN_TASK_LOG,
+            .task = run->open[index]->task,
+            .level = level,
+            .text = line,
+            .dropped_logs = run->dropped_logs,
+        };
+        run->options.event(run->options.context, run, &event);
+        return;
+    }
+}

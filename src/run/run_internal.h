@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run_internal.h - the state of a run, shared by run.c (the loop), run_call.c
+ * (calls of guests) and run_record.c (what is kept). Thread: the executor's. */
+#ifndef IPVM_RUN_RUN_INTERNAL_H
+#define IPVM_RUN_RUN_INTERNAL_H
+
+#include "run/run.h"
+
+enum {
+    RUNS_AHEAD = 32, /* tiny tasks are handed over in batches */
+};
+
+/* One task of a run; zero until somebody asks. */
+struct run_task {
+    Hash concrete;
+    Hash result;
+    bool has_concrete, has_result;
+    uint64_t started_ns;
+    uint64_t wall_ns, cpu_ns, memory_peak, fuel, stored_bytes;
+};
+
+struct run_message {
+    uint32_t task;
+    char *text; /* owned */
+};
+
+/* A call in a runner's hands. */
+struct run_call;
+
+struct run {
+    struct executor *executor;
+    struct modules *modules;
+    struct store *store;
+    const struct workflow *workflow;
+    struct run_options options;
+    struct schedule *schedule;
+    struct run_task *tasks; /* one more than the workflow has: scratch */
+    uint32_t scratch_task;
+    uint64_t start_ns, end_ns;
+    uint64_t owner;     /* of this process's leases */
+    struct arena arena; /* one step's; reset at each */
+    struct arena result_arena;
+    struct store_batch *batch; /* what is not yet on its way, or NULL */
+    size_t batch_bytes;
+    bool wrote;
+    struct run_call **open; /* calls not over yet */
+    uint32_t open_runs, open_capacity;
+    struct run_message *messages;
+    size_t message_count;
+    uint32_t log_lines;
+    uint32_t dropped_logs;
+};
+
+/* run.c */
+void run_tell(struct run *run, RunEventKind kind, uint32_t task);
+void run_keep_entry(struct run *run, uint32_t task, const Hash *concrete,
+                    const struct memo_entry *entry);
+void run_keep_upstream(struct run *run, uint32_t task);
+void run_keep_message(struct run *run, uint32_t task, const char *message);
+Status run_load_result(const struct run *run, const Hash *hash,
+                       struct arena *arena, struct result *out,
+                       struct error *err);
+
+/* run_call.c */
+void run_start(struct run *run, uint32_t task, const struct limits *limits);
+void run_stop(struct run *run, uint32_t task, End end);
+void run_renew_leases(struct run *run);
+void run_on_log(void *context, uint64_t ticket, LogLevel level, Text line);
+
+/* run_record.c */
+struct block_sink run_sink(struct run *run);
+/* A dag-cbor block under its hash. */
+void run_keep_block(struct run *run, const Hash *hash, Bytes block);
+void run_record_symbolic(struct run *run, uint32_t task);
+void run_record_result(struct run *run, uint32_t task,
+                       const struct result *result,
+                       const struct run_outcome *outcome);
+/* Gives the batch to the store's writer. */
+void run_batch_send(struct run *run);
+/* Notes for `explain` what each task was this time. */
+void run_remember(struct run *run);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run_record.c - what a run leaves behind: blocks, memo entries and, for
+ * `explain`, what each task was this time. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "run/run_internal.h"
+
+enum {
+    BATCH_BYTES = 4 << 20,
+    REMEMBERED_MAX = 20000, /* tasks of one run kept for `explain` */
+    REMEMBERED_KEY_MAX = 300,
+};
+
+static struct store_batch *batch_of(struct run *run)
+{
+    if (!run->batch)
+        run->batch = store_batch_new(run->store);
+    return run->batch;
+}
+
+static void lost_is_told_by_flush(void *context, Status status,
+                                  const struct error *err)
+{
+    (void)context;
+    (void)status;
+    (void)err;
+}
+
+void run_batch_send(struct run *run)
+{
+    if (!run->batch)
+        return;
+    store_commit_async(run->batch, lost_is_told_by_flush, NULL);
+    run->batch = NULL;
+    run->batch_bytes = 0;
+    run->wrote = true;
+}
+
+static Status put_block(void *context, const Cid *cid, Bytes block,
+                        struct error *err)
+{
+    struct run *run = context;
+    (void)err;
+    store_batch_block(batch_of(run), cid, block);
+    run->batch_bytes += block.len;
+    return STATUS_OK;
+}
+
+struct block_sink run_sink(struct run *run)
+{
+    return (struct block_sink){run, put_block};
+}
+
+void run_keep_block(struct run *run, const Hash *hash, Bytes block)
+{
+    Cid cid;
+    cid_from_hash(CODEC_DAG_CBOR, hash, &cid);
+    if (!store_has(run->store, &cid))
+        IGNORE(put_block(run, &cid, block, NULL)); // Never fails.
+    // What was put must be readable at the next step.
+    run_batch_send(run);
+}
+
+void run_record_symbolic(struct run *run, uint32_t task)
+{
+    const struct task *what = &run->workflow->tasks[task];
+    const struct run_task *state = &run->tasks[task];
+    size_t count = 0;
+
+    if (schedule_depends_on_effect(run->schedule, task))
+        return; // FORMATS 2: entered only if everything awaited is pure.
+    Hash *through = heap_array(what->await_count, sizeof *through);
+    for (uint32_t index = 0; index < what->await_count; index++) {
+        uint32_t awaited = what->awaits[index].task;
+        if (awaited == TASK_OUTSIDE || !run->tasks[awaited].has_concrete)
+            continue;
+        through[count++] = run->tasks[awaited].concrete;
+    }
+    store_batch_symbolic(batch_of(run), &what->symbolic, &state->concrete,
+                         !state->has_concrete, through, count);
+    free(through);
+}
+
+void run_record_result(struct run *run, uint32_t task,
+                       const struct result *result,
+                       const struct run_outcome *outcome)
+{
+    const struct run_task *state = &run->tasks[task];
+    struct memo_entry entry = {
+        .result = result->cid,
+        .is_ok = result->is_ok,
+        .provenance = MEMO_OWN,
+        .run_ns = outcome->cost.wall_ns,
+        .cpu_ns = outcome->cost.cpu_ns,
+        .memory_peak = outcome->cost.memory_peak,
+        .fuel = outcome->cost.fuel,
+        .stored_bytes = run->batch_bytes + result->block.len,
+        .made_s = clock_wall_s(),
+    };
+    run->tasks[task].stored_bytes = entry.stored_bytes;
+    snprintf(entry.engine, sizeof entry.engine, "%s",
+             executor_options(run->executor)->engine == RUN_ENGINE_WASMI
+                 ? "wasmi"
+                 : "wasmtime");
+    struct store_batch *batch = batch_of(run);
+    store_batch_block(batch, &result->cid, result->block);
+    store_batch_memo(batch, &state->concrete, &entry);
+    store_batch_producer(batch, &result->cid, &state->concrete);
+    run_record_symbolic(run, task);
+    // Downstream reads it now; the disk has it soon.
+    run_batch_send(run);
+}
+
+/* --- Remembering --------------------------------------------------------- */
+
+static void remember_task(struct run *run, Text name, uint32_t task,
+                          const struct schedule_task_state *state,
+                          struct buffer *value)
+{
+    const struct task *what = &run->workflow->tasks[task];
+    const struct run_task *mine = &run->tasks[task];
+    uint8_t key[REMEMBERED_KEY_MAX];
+    if (name.len + 1 + what->label.len > sizeof key)
+        return;
+    memcpy(key, name.data, name.len);
+    key[name.len] = 0;
+    memcpy(key + name.len + 1, what->label.data, what->label.len);
+
+    buffer_clear(value);
+    cbor_add_map(value, mine->has_concrete ? 4 : 3);
+    cbor_add_text(value, TEXT("at"));
+    cbor_add_int(value, clock_wall_s());
+    cbor_add_text(value, TEXT("end"));
+    cbor_add_text(value,
+                  state->out == OUT_END ? end_name(state->end) : TEXT(""));
+    if (mine->has_concrete) {
+        cbor_add_text(value, TEXT("concrete"));
+        cbor_add_bytes(value, bytes_of(&mine->concrete, sizeof(Hash)));
+    }
+    cbor_add_text(value, TEXT("symbolic"));
+    cbor_add_bytes(value, bytes_of(&what->symbolic, sizeof(Hash)));
+    store_batch_note(batch_of(run), NOTE_LAST_RUN,
+                     bytes_of(key, name.len + 1 + what->label.len),
+                     buffer_bytes(value));
+}
+
+void run_remember(struct run *run)
+{
+    Text name = run->options.remember_as.len ? run->options.remember_as
+                                             : run->workflow->name;
+    struct buffer value;
+    uint32_t kept = 0;
+    if (!run->wrote || name.len == 0)
+        return; // All from the memo: what is remembered still holds.
+    buffer_init(&value, 1024);
+    for (uint32_t task = 0;
+         task < run->workflow->count && kept < REMEMBERED_MAX; task++) {
+        struct schedule_task_state state;
+        schedule_state(run->schedule, task, &state);
+        if (state.state != TASK_DONE || !run->tasks[task].has_concrete)
+            continue;
+        remember_task(run, name, task, &state, &value);
+        kept++;
+    }
+    buffer_deinit(&value);
+}
