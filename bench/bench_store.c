@@ -90,11 +90,11 @@ static void make_step(struct store_batch *batch, uint64_t number)
 {
     uint8_t result[40] = {0xa1, 0x62, 'o', 'k', 0x1b};
     memcpy(result + 5, &number, sizeof number);
-    struct memo_entry entry = {.is_ok = true,
-                               .run_ns = number,
-                               .engine = "wasmtime 48.0.8"};
+    struct memo_entry entry = {
+        .is_ok = true, .run_ns = number, .engine = "wasmtime 48.0.8"};
     cid_of(CODEC_DAG_CBOR, bytes_of(result, 13), &entry.result);
-    const Hash concrete = make_key(number, 'c'), symbolic = make_key(number, 's'),
+    const Hash concrete = make_key(number, 'c'),
+               symbolic = make_key(number, 's'),
                through = make_key(number / 2, 'c');
     store_batch_block(batch, &entry.result, bytes_of(result, 13));
     store_batch_memo(batch, &concrete, &entry);
@@ -129,8 +129,9 @@ static void put_blocks(struct store *store)
         samples[rounds] = clock_monotonic_ns() - start;
         taken += samples[rounds++];
     }
-    print("store put 4 KiB, durable, batches of 4000", PUTS * 1e9 / (double)taken,
-          "1/s", 60000, PUT_BATCH * 1e9 / percentile(rounds, 99));
+    print("store put 4 KiB, durable, batches of 4000",
+          PUTS * 1e9 / (double)taken, "1/s", 60000,
+          PUT_BATCH * 1e9 / percentile(rounds, 99));
     free(blocks);
 }
 
@@ -336,12 +337,9 @@ static const struct {
     const char *name;
     void (*run)(void);
 } benchmarks[] = {
-    {"fdatasync", bench_fdatasync},
-    {"open", bench_open},
-    {"blocks", bench_blocks},
-    {"one", bench_one_in_flight},
-    {"many", bench_many_in_flight},
-    {"memo", bench_memo_and_reopen},
+    {"fdatasync", bench_fdatasync}, {"open", bench_open},
+    {"blocks", bench_blocks},       {"one", bench_one_in_flight},
+    {"many", bench_many_in_flight}, {"memo", bench_memo_and_reopen},
     {"lease", bench_lease},
 };
 

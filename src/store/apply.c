@@ -41,8 +41,7 @@ static Status look(struct transaction *transaction, enum table table,
 }
 
 static Status apply_block(struct transaction *transaction,
-                          const struct operation *operation,
-                          struct error *err)
+                          const struct operation *operation, struct error *err)
 {
     Bytes old;
     TRY(transaction_add(transaction, TABLE_BLOCKS, operation->key,
@@ -140,8 +139,7 @@ static Status apply_symbolic(struct transaction *transaction,
         return STATUS_OK;
     for (size_t index = 0; index < operation->through_count; index++) {
         struct joined key;
-        join(&key,
-             bytes_of(operation->through[index].bytes, SHA256_LEN),
+        join(&key, bytes_of(operation->through[index].bytes, SHA256_LEN),
              operation->key);
         TRY(transaction_put(transaction, TABLE_THROUGH,
                             bytes_of(key.bytes, key.len), (Bytes){NULL, 0},

@@ -88,9 +88,8 @@ void store_batch_block(struct store_batch *batch, const Cid *cid, Bytes bytes)
     if (cid_hash_code(cid) == HASH_IDENTITY ||
         store_holds_exactly(batch->store, cid, bytes))
         return;
-    struct operation *operation =
-        add(batch, OPERATION_BLOCK, TABLE_BLOCKS, cid_multihash(cid),
-            (Bytes){NULL, 0});
+    struct operation *operation = add(batch, OPERATION_BLOCK, TABLE_BLOCKS,
+                                      cid_multihash(cid), (Bytes){NULL, 0});
     operation->block = block_new(cid, bytes);
     operation->value = block_bytes(operation->block);
     batch->bytes += bytes.len;
@@ -180,8 +179,7 @@ void store_batch_pin(struct store_batch *batch, const Cid *cid, Text name)
 
 void store_batch_unpin(struct store_batch *batch, const Cid *cid)
 {
-    add(batch, OPERATION_REMOVE, TABLE_PINS, cid_bytes(cid),
-        (Bytes){NULL, 0});
+    add(batch, OPERATION_REMOVE, TABLE_PINS, cid_bytes(cid), (Bytes){NULL, 0});
 }
 
 void store_batch_note(struct store_batch *batch, enum note_table table,

@@ -21,10 +21,10 @@ enum operation_kind {
 struct operation {
     enum operation_kind kind;
     enum table table;
-    struct operation *next;        /* in the batch */
+    struct operation *next; /* in the batch */
     /* In a bucket of the queue's overlay, newest first. */
     struct operation *older, *newer;
-    uint64_t hash;                 /* of table and key, for the overlay */
+    uint64_t hash; /* of table and key, for the overlay */
     Bytes key;
     Bytes value;
     struct block *block; /* OPERATION_BLOCK: owned reference, holds value */
@@ -36,9 +36,9 @@ struct store_batch {
     struct store *store;
     struct arena arena;
     struct operation *first, *last;
-    size_t bytes;        /* about what it takes in memory and on disk */
+    size_t bytes; /* about what it takes in memory and on disk */
     size_t withdrawals;
-    Status status;       /* sticky: a bound was passed while filling it */
+    Status status; /* sticky: a bound was passed while filling it */
     struct error error;
     /* The queue's. */
     struct store_batch *next;

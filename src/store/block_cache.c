@@ -43,7 +43,7 @@ struct block_cache *block_cache_new(void)
         aligned_alloc(_Alignof(struct block_cache), sizeof *cache);
     ASSERT(cache);
     memset(cache, 0, sizeof *cache);
-    cache->places = heap_array(SHARDS * PLACES, sizeof *cache->places);
+    cache->places = heap_array((size_t)SHARDS * PLACES, sizeof *cache->places);
     for (size_t shard = 0; shard < SHARDS; shard++) {
         cache->shards[shard].places = &cache->places[shard * PLACES];
         pthread_mutex_init(&cache->shards[shard].lock, NULL);
@@ -85,7 +85,7 @@ static struct shard *shard_of(struct block_cache *cache, uint64_t hash)
 
 static struct place *row_of(struct shard *shard, uint64_t hash)
 {
-    return &shard->places[hash % ROWS * WAYS];
+    return &shard->places[(size_t)(hash % ROWS) * WAYS];
 }
 
 /* The whole multihash stands at the end of the block's CID. */

@@ -99,9 +99,8 @@ static Status open_leases(struct store *store, struct error *err)
     const size_t len = strlen(store->directory) + sizeof name + sizeof "/.mdb";
     char *path = heap_alloc(len);
     snprintf(path, len, "%s/%s.mdb", store->directory, name);
-    Status status =
-        tables_open_lmdb(path, &(struct tables_options){.leases = true},
-                         &store->leases, err);
+    Status status = tables_open_lmdb(
+        path, &(struct tables_options){.leases = true}, &store->leases, err);
     free(path);
     return status;
 }
@@ -197,9 +196,9 @@ static Status take_once(struct tables *leases, const Hash *key,
     if (status == STATUS_OK && held.expires_ms > 0 &&
         held.owner != wanted.owner) {
         *left_ms = held.expires_ms - now;
-        status = fail(err, STATUS_BUSY,
-                      "another process works on this for %llu ms",
-                      (unsigned long long)*left_ms);
+        status =
+            fail(err, STATUS_BUSY, "another process works on this for %llu ms",
+                 (unsigned long long)*left_ms);
     }
     if (status == STATUS_OK && sweep)
         status = remove_expired(&transaction, now, err);
@@ -214,9 +213,11 @@ static Status take_once(struct tables *leases, const Hash *key,
 Status lease_take(struct store *store, const Hash *key, uint64_t owner,
                   uint64_t ttl_ms, uint64_t *left_ms, struct error *err)
 {
-    struct tables *leases;
-    bool sweep;
-    const struct lease wanted = {owner, ttl_ms}; // From now on, that is.
+    struct tables *leases = NULL;
+    bool sweep = false;
+    // From now on, that is; a year is for ever.
+    const uint64_t year_ms = (uint64_t)365 * 24 * 3600 * 1000;
+    const struct lease wanted = {owner, ttl_ms < year_ms ? ttl_ms : year_ms};
     *left_ms = 0;
     TRY(leases_of(store, &leases, &sweep, err));
     Status status = take_once(leases, key, wanted, sweep, left_ms, err);
@@ -230,10 +231,10 @@ Status lease_take(struct store *store, const Hash *key, uint64_t owner,
 Status lease_drop(struct store *store, const Hash *key, uint64_t owner,
                   struct error *err)
 {
-    struct tables *leases;
+    struct tables *leases = NULL;
     struct transaction transaction;
     struct lease held;
-    bool sweep;
+    bool sweep = false;
     TRY(leases_of(store, &leases, &sweep, err));
     TRY(tables_write(leases, &transaction, err));
     Status status = holder_of(&transaction, key, 0, &held, err);
@@ -250,10 +251,10 @@ Status lease_drop(struct store *store, const Hash *key, uint64_t owner,
 Status lease_peek(struct store *store, const Hash *key, uint64_t owner,
                   uint64_t *left_ms, struct error *err)
 {
-    struct tables *leases;
+    struct tables *leases = NULL;
     struct transaction transaction;
     struct lease held;
-    bool sweep;
+    bool sweep = false;
     *left_ms = 0;
     TRY(leases_of(store, &leases, &sweep, err));
     TRY(tables_read(leases, &transaction, err));

@@ -193,8 +193,7 @@ Status memo_by_result(struct store *store, const Cid *result, MemoEach *each,
 {
     struct rows rows;
     const Bytes prefix = cid_bytes(result);
-    Status status =
-        read_rows(store, TABLE_BY_RESULT, prefix, &rows, err);
+    Status status = read_rows(store, TABLE_BY_RESULT, prefix, &rows, err);
     for (const struct row *row = rows.first; row && status == STATUS_OK;
          row = row->next) {
         Hash concrete;
@@ -244,8 +243,7 @@ Status pin_each(struct store *store, PinEach *each, void *context,
                 struct error *err)
 {
     struct rows rows;
-    Status status =
-        read_rows(store, TABLE_PINS, (Bytes){NULL, 0}, &rows, err);
+    Status status = read_rows(store, TABLE_PINS, (Bytes){NULL, 0}, &rows, err);
     for (const struct row *row = rows.first; row && status == STATUS_OK;
          row = row->next) {
         Cid cid;
@@ -265,8 +263,7 @@ Status note_get(struct store *store, enum note_table table, Bytes key,
     const enum table where = note_table_of(table);
     if (!queue_is_idle(store->queue)) {
         queue_lock(store->queue);
-        const struct operation *found =
-            queue_newest(store->queue, where, key);
+        const struct operation *found = queue_newest(store->queue, where, key);
         if (found)
             *out = arena_copy_bytes(arena, found->value);
         queue_unlock(store->queue);

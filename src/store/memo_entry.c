@@ -34,8 +34,9 @@ size_t memo_entry_write(const struct memo_entry *entry,
     memcpy(at, entry->result.bytes, entry->result.len);
     at += entry->result.len;
     const uint64_t numbers[NUMBERS] = {
-        entry->run_ns,       entry->cpu_ns,          entry->memory_peak,
-        entry->fuel,         entry->stored_bytes,    (uint64_t)entry->made_s,
+        entry->run_ns,          entry->cpu_ns,
+        entry->memory_peak,     entry->fuel,
+        entry->stored_bytes,    (uint64_t)entry->made_s,
         (uint64_t)entry->hit_s, entry->hits,
     };
     for (size_t index = 0; index < NUMBERS; index++)
@@ -67,9 +68,14 @@ bool memo_entry_read(Bytes bytes, struct memo_entry *out)
     out->provenance = bytes.data[2];
     const uint8_t *at = bytes.data + 4 + cid_len;
     uint64_t *const numbers[NUMBERS] = {
-        &out->run_ns,       &out->cpu_ns,         &out->memory_peak,
-        &out->fuel,         &out->stored_bytes,   (uint64_t *)&out->made_s,
-        (uint64_t *)&out->hit_s, &out->hits,
+        &out->run_ns,
+        &out->cpu_ns,
+        &out->memory_peak,
+        &out->fuel,
+        &out->stored_bytes,
+        (uint64_t *)&out->made_s,
+        (uint64_t *)&out->hit_s,
+        &out->hits,
     };
     for (size_t index = 0; index < NUMBERS; index++, at += 8)
         *numbers[index] = read_number(at);

@@ -24,8 +24,8 @@
 
 enum {
     BUCKETS = 1 << 16,
-    GROUP_MAX = 1 << 16,        /* batches in one transaction */
-    GROUP_BYTES_MAX = 64 << 20, /* the same, in bytes */
+    GROUP_MAX = 1 << 16,           /* batches in one transaction */
+    GROUP_BYTES_MAX = 64 << 20,    /* the same, in bytes */
     PENDING_BYTES_MAX = 256 << 20, /* then submitters wait */
 };
 
@@ -36,8 +36,8 @@ struct queue {
     struct hits *hits;
     atomic_size_t pending; /* operations in the overlay */
 
-    pthread_mutex_t lock; /* guards all below */
-    pthread_cond_t work;  /* for the writer: something to do */
+    pthread_mutex_t lock;    /* guards all below */
+    pthread_cond_t work;     /* for the writer: something to do */
     pthread_cond_t progress; /* for all others: something was done */
     pthread_t writer;
     bool has_writer, stopping, busy;
@@ -313,8 +313,7 @@ static void start_writer(struct queue *queue)
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int failed =
-        pthread_create(&queue->writer, NULL, run_writer, queue);
+    const int failed = pthread_create(&queue->writer, NULL, run_writer, queue);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     ASSERT(failed == 0);
     queue->has_writer = true;

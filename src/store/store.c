@@ -196,10 +196,10 @@ bool store_holds_exactly(struct store *store, const Cid *cid, Bytes bytes)
     Bytes found;
     if (tables_read(store->tables, &transaction, NULL) != STATUS_OK)
         return false;
-    bool holds = transaction_get(&transaction, TABLE_BLOCKS,
-                                 cid_multihash(cid), &found, NULL) ==
-                     STATUS_OK &&
-                 bytes_equal(found, bytes);
+    bool holds =
+        transaction_get(&transaction, TABLE_BLOCKS, cid_multihash(cid), &found,
+                        NULL) == STATUS_OK &&
+        bytes_equal(found, bytes);
     transaction_end(&transaction);
     return holds;
 }

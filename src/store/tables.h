@@ -50,7 +50,7 @@ typedef bool TableEach(void *context, Bytes key, Bytes value);
 struct table_stat {
     uint64_t count;
     uint64_t table_bytes; /* of this one: keys, values and what they cost */
-    uint64_t used_bytes; /* of all tables together */
+    uint64_t used_bytes;  /* of all tables together */
     uint64_t map_bytes;
 };
 

@@ -153,8 +153,8 @@ static Status lmdb_get(struct transaction *transaction, enum table table,
     MDB_val name = value_of(key), value;
     if (key.len == 0 || key.len > TABLE_KEY_MAX)
         return STATUS_NOT_FOUND;
-    int result = mdb_get(transaction->handle, lmdb->databases[table], &name,
-                         &value);
+    int result =
+        mdb_get(transaction->handle, lmdb->databases[table], &name, &value);
     if (result == MDB_NOTFOUND)
         return STATUS_NOT_FOUND;
     if (result != 0)
@@ -168,8 +168,8 @@ static Status lmdb_put(struct transaction *transaction, enum table table,
 {
     struct lmdb_tables *lmdb = lmdb_of_transaction(transaction);
     MDB_val name = value_of(key), data = value_of(value);
-    int result = mdb_put(transaction->handle, lmdb->databases[table], &name,
-                         &data, 0);
+    int result =
+        mdb_put(transaction->handle, lmdb->databases[table], &name, &data, 0);
     if (result != 0)
         return lmdb_fail(lmdb, result, "cannot write to", err);
     return STATUS_OK;
@@ -195,8 +195,8 @@ static Status lmdb_remove(struct transaction *transaction, enum table table,
 {
     struct lmdb_tables *lmdb = lmdb_of_transaction(transaction);
     MDB_val name = value_of(key);
-    int result = mdb_del(transaction->handle, lmdb->databases[table], &name,
-                         NULL);
+    int result =
+        mdb_del(transaction->handle, lmdb->databases[table], &name, NULL);
     if (result != 0 && result != MDB_NOTFOUND)
         return lmdb_fail(lmdb, result, "cannot write to", err);
     return STATUS_OK;
@@ -208,8 +208,8 @@ static Status lmdb_walk(struct transaction *transaction, enum table table,
 {
     struct lmdb_tables *lmdb = lmdb_of_transaction(transaction);
     MDB_cursor *cursor;
-    int result = mdb_cursor_open(transaction->handle, lmdb->databases[table],
-                                 &cursor);
+    int result =
+        mdb_cursor_open(transaction->handle, lmdb->databases[table], &cursor);
     if (result != 0)
         return lmdb_fail(lmdb, result, "cannot read", err);
     MDB_val key = value_of(prefix), value;
@@ -242,9 +242,9 @@ static Status lmdb_stat(struct transaction *transaction, enum table table,
         return lmdb_fail(lmdb, result, "cannot read", err);
     *out = (struct table_stat){
         .count = stat.ms_entries,
-        .table_bytes = stat.ms_psize * (stat.ms_branch_pages +
-                                        stat.ms_leaf_pages +
-                                        stat.ms_overflow_pages),
+        .table_bytes =
+            stat.ms_psize * (stat.ms_branch_pages + stat.ms_leaf_pages +
+                             stat.ms_overflow_pages),
         .used_bytes = (info.me_last_pgno + 1) * stat.ms_psize,
         .map_bytes = info.me_mapsize,
     };

@@ -11,7 +11,7 @@
 #include "store/tables.h"
 
 enum {
-    READ_SLOTS = 64,
+    READ_SLOTS = 32,
     CACHE_LINE = 64,
 };
 

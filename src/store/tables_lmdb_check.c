@@ -58,7 +58,8 @@ static int count_free(MDB_txn *txn, uint64_t first, uint64_t *out)
         size_t pages = value.mv_size / sizeof(size_t);
         size_t number; // The first is the count of those that follow.
         for (size_t index = 1; index < pages; index++) {
-            memcpy(&number, (const char *)value.mv_data + index * sizeof number,
+            memcpy(&number,
+                   (const char *)value.mv_data + index * sizeof number,
                    sizeof number);
             *out += number >= first;
         }

@@ -14,7 +14,8 @@
 #include "store/tables_lmdb.h"
 
 enum {
-    READERS_MAX = 1022, /* threads of all processes that read at once; 64 KiB */
+    READERS_MAX =
+        1022, /* threads of all processes that read at once; 64 KiB */
     FORMAT_VERSION = 1, /* of the tables; docs/formats/store.md */
 };
 
@@ -172,15 +173,14 @@ static Status open_environment(struct lmdb_tables *lmdb,
 static int open_databases(struct lmdb_tables *lmdb, bool leases, bool make)
 {
     MDB_txn *txn;
-    int result =
-        mdb_txn_begin(lmdb->env, NULL, make ? 0 : MDB_RDONLY, &txn);
+    int result = mdb_txn_begin(lmdb->env, NULL, make ? 0 : MDB_RDONLY, &txn);
     if (result != 0)
         return result;
     for (size_t table = 0; table < TABLE_COUNT && result == 0; table++)
         if ((table == TABLE_LEASES) == leases)
-            result = mdb_dbi_open(txn, database_names[table],
-                                  make ? MDB_CREATE : 0,
-                                  &lmdb->databases[table]);
+            result =
+                mdb_dbi_open(txn, database_names[table], make ? MDB_CREATE : 0,
+                             &lmdb->databases[table]);
     if (result == 0 && make && !leases) {
         MDB_val key = {6, (void *)(uintptr_t) "format"};
         uint8_t version[4] = {FORMAT_VERSION};
@@ -260,8 +260,7 @@ Status tables_open_lmdb(const char *path, const struct tables_options *options,
     for (size_t slot = 0; slot < READ_SLOTS; slot++)
         pthread_mutex_init(&lmdb->slots[slot].lock, NULL);
     // Leases are beside tables that were looked at.
-    Status status =
-        options->leases ? STATUS_OK : lmdb_take_place(lmdb, err);
+    Status status = options->leases ? STATUS_OK : lmdb_take_place(lmdb, err);
     if (status == STATUS_OK)
         status = open_tables(lmdb, options, err);
     if (status != STATUS_OK) {

@@ -29,9 +29,8 @@ static Status make_directories(const char *path, struct error *err)
             // A parent we may not write to is no trouble if it exists.
             const int saved = errno;
             if (stat(copy, &stat_now) != 0)
-                status = fail_errno(err, saved,
-                                    "cannot make the store directory %s",
-                                    copy);
+                status = fail_errno(
+                    err, saved, "cannot make the store directory %s", copy);
         }
         *at = end;
         if (end == '\0')
@@ -73,10 +72,9 @@ static Status check_file_system(const char *path, struct error *err)
         uint32_t magic;
         const char *name;
     } networks[] = {
-        {0x6969, "NFS"},     {0xff534d42, "CIFS"}, {0xfe534d42, "SMB"},
-        {0x517b, "SMB"},     {0x5346414f, "AFS"},  {0x00c36400, "Ceph"},
-        {0x01021997, "9P"},  {0x47504653, "GPFS"},
-        {0x0bd00bd0, "Lustre"},
+        {0x6969, "NFS"},    {0xff534d42, "CIFS"}, {0xfe534d42, "SMB"},
+        {0x517b, "SMB"},    {0x5346414f, "AFS"},  {0x00c36400, "Ceph"},
+        {0x01021997, "9P"}, {0x47504653, "GPFS"}, {0x0bd00bd0, "Lustre"},
     };
     struct statfs found;
     if (statfs(path, &found) != 0)
@@ -126,7 +124,8 @@ static Status claim(struct lmdb_tables *lmdb, struct error *err)
     if (stat(lmdb->path, &found) != 0)
         return fail_errno(err, errno, "cannot open the store %s", lmdb->path);
     pthread_mutex_lock(&claims_lock);
-    for (const struct lmdb_tables *each = claims; each; each = each->next_claim)
+    for (const struct lmdb_tables *each = claims; each;
+         each = each->next_claim)
         if (each->device == found.st_dev && each->inode == found.st_ino)
             status = fail(err, STATUS_BUSY,
                           "the store %s is already open in this process",

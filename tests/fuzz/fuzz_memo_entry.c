@@ -12,8 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct memo_entry entry;
     uint8_t again[MEMO_ENTRY_BYTES_MAX];
     if (memo_entry_read(bytes_of(data, len), &entry))
-        ASSERT(bytes_equal(
-            bytes_of(again, memo_entry_write(&entry, again)),
-            bytes_of(data, len)));
+        ASSERT(bytes_equal(bytes_of(again, memo_entry_write(&entry, again)),
+                           bytes_of(data, len)));
     return 0;
 }

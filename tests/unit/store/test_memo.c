@@ -35,20 +35,20 @@ static void gives_back_the_whole_entry(void **state)
 static void writes_entries_as_documented([[maybe_unused]] void **state)
 {
     static const uint8_t wanted[] = {
-        1, 1, 0, 36, /* version, is_ok, provenance, length of the CID */
-        1, 0x55, 0x12, 0x20, 0x2c, 0xf2, 0x4d, 0xba, 0x5f, 0xb0, 0xa3, 0x0e,
+        1,    1,    0,    36, /* version, is_ok, provenance, length of the CID */
+        1,    0x55, 0x12, 0x20, 0x2c, 0xf2, 0x4d, 0xba, 0x5f, 0xb0, 0xa3, 0x0e,
         0x26, 0xe8, 0x3b, 0x2a, 0xc5, 0xb9, 0xe2, 0x9e, 0x1b, 0x16, 0x1e, 0x5c,
         0x1f, 0xa7, 0x42, 0x5e, 0x73, 0x04, 0x33, 0x62, 0x93, 0x8b, 0x98, 0x24,
-        1, 0, 0, 0, 0, 0, 0, 0, /* run_ns */
-        2, 0, 0, 0, 0, 0, 0, 0, /* cpu_ns */
-        3, 0, 0, 0, 0, 0, 0, 0, /* memory_peak */
-        255, 255, 255, 255, 255, 255, 255, 255, /* fuel */
-        5, 0, 0, 0, 0, 0, 0, 0, /* stored_bytes */
-        250, 255, 255, 255, 255, 255, 255, 255, /* made_s: -6 */
-        0, 0, 0, 0, 0, 0, 0, 0, /* hit_s */
-        9, 0, 0, 0, 0, 0, 0, 0, /* hits */
-        15, 'w', 'a', 's', 'm', 't', 'i', 'm', 'e', ' ', '4', '8', '.', '0',
-        '.', '8',
+        1,    0,    0,    0,    0,    0,    0,    0,   /* run_ns */
+        2,    0,    0,    0,    0,    0,    0,    0,   /* cpu_ns */
+        3,    0,    0,    0,    0,    0,    0,    0,   /* memory_peak */
+        255,  255,  255,  255,  255,  255,  255,  255, /* fuel */
+        5,    0,    0,    0,    0,    0,    0,    0,   /* stored_bytes */
+        250,  255,  255,  255,  255,  255,  255,  255, /* made_s: -6 */
+        0,    0,    0,    0,    0,    0,    0,    0,   /* hit_s */
+        9,    0,    0,    0,    0,    0,    0,    0,   /* hits */
+        15,   'w',  'a',  's',  'm',  't',  'i',  'm',  'e',  ' ',  '4',  '8',
+        '.',  '0',  '.',  '8',
     };
     uint8_t bytes[MEMO_ENTRY_BYTES_MAX];
     struct memo_entry entry = entry_of("hello");
@@ -207,14 +207,14 @@ static void remembers_that_it_became_upstream(void **state)
     struct store_batch *batch = store_batch_new(fixture->store);
     store_batch_symbolic(batch, &symbolic, NULL, true, NULL, 0);
     store_commit_async(batch, NULL, NULL);
-    assert_ok(memo_get_symbolic(fixture->store, &symbolic, &found, &upstream,
-                                NULL));
+    assert_ok(
+        memo_get_symbolic(fixture->store, &symbolic, &found, &upstream, NULL));
     assert_true(upstream);
     upstream = false;
     reopen(fixture);
     assert_ok(store_flush(fixture->store, NULL));
-    assert_ok(memo_get_symbolic(fixture->store, &symbolic, &found, &upstream,
-                                NULL));
+    assert_ok(
+        memo_get_symbolic(fixture->store, &symbolic, &found, &upstream, NULL));
     assert_true(upstream);
 }
 
@@ -361,6 +361,9 @@ static void gives_a_lease_to_one_owner_at_a_time(void **state)
     assert_status(lease_take(store, &key, 2, 60000, &left, &err), STATUS_BUSY);
     assert_in_range(left, 50000, 60000);
     assert_ok(lease_take(store, &other, 2, 60000, &left, &err));
+    assert_status(lease_peek(store, &key, 2, &left, &err), STATUS_BUSY);
+    assert_in_range(left, 50000, 60000);
+    assert_ok(lease_peek(store, &key, 1, &left, &err));
     assert_ok(lease_drop(store, &key, 2, &err)); // Not yours: nothing.
     assert_status(lease_take(store, &key, 2, 60000, &left, &err), STATUS_BUSY);
     assert_ok(lease_drop(store, &key, 1, &err));
@@ -368,9 +371,8 @@ static void gives_a_lease_to_one_owner_at_a_time(void **state)
     assert_ok(lease_take(store, &key, 2, 60000, &left, &err));
     reopen(fixture); // As another process would see it.
     if (!fixture->in_memory)
-        assert_status(
-            lease_take(fixture->store, &key, 1, 60000, &left, &err),
-            STATUS_BUSY);
+        assert_status(lease_take(fixture->store, &key, 1, 60000, &left, &err),
+                      STATUS_BUSY);
 }
 
 static void frees_a_lease_when_its_time_is_over(void **state)
@@ -501,7 +503,7 @@ int main(void)
     const struct CMUnitTest memory[] = {TESTS};
 #undef SETUP
     int failed = cmocka_run_group_tests_name("memo in LMDB", lmdb, NULL, NULL);
-    failed += cmocka_run_group_tests_name("memo in memory", memory, NULL,
-                                          NULL);
+    failed +=
+        cmocka_run_group_tests_name("memo in memory", memory, NULL, NULL);
     return failed != 0;
 }

@@ -265,8 +265,7 @@ static void writes_what_is_pending_when_it_closes(void **state)
     assert_gets(fixture->store, "batch 99");
 }
 
-static void note_status(void *context, Status status,
-                        const struct error *err)
+static void note_status(void *context, Status status, const struct error *err)
 {
     struct error *out = context;
     *out = *err;
@@ -369,8 +368,8 @@ static void serves_many_threads(void **state)
     struct crowd crowds[THREADS];
     for (int index = 0; index < THREADS; index++) {
         crowds[index] = (struct crowd){fixture->store, index, 0};
-        assert_int_equal(pthread_create(&threads[index], NULL,
-                                        commit_and_read, &crowds[index]),
+        assert_int_equal(pthread_create(&threads[index], NULL, commit_and_read,
+                                        &crowds[index]),
                          0);
     }
     for (int index = 0; index < THREADS; index++) {
@@ -410,8 +409,9 @@ int main(void)
 #define SETUP setup_memory
     const struct CMUnitTest memory[] = {TESTS};
 #undef SETUP
-    int failed = cmocka_run_group_tests_name("store in LMDB", lmdb, NULL, NULL);
-    failed += cmocka_run_group_tests_name("store in memory", memory, NULL,
-                                          NULL);
+    int failed =
+        cmocka_run_group_tests_name("store in LMDB", lmdb, NULL, NULL);
+    failed +=
+        cmocka_run_group_tests_name("store in memory", memory, NULL, NULL);
     return failed != 0;
 }

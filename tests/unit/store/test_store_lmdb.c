@@ -22,8 +22,7 @@
 static void path_in(const struct fixture *fixture, const char *name,
                     char out[PATH_LEN])
 {
-    const int len =
-        snprintf(out, PATH_LEN, "%s/%s", fixture->directory, name);
+    const int len = snprintf(out, PATH_LEN, "%s/%s", fixture->directory, name);
     assert_in_range(len, 1, PATH_LEN - 1);
 }
 
@@ -123,9 +122,8 @@ static void refuses_a_newer_format_with_both_numbers(void **state)
     close_store(fixture);
     overwrite(fixture->directory, "meta", text_block("format"),
               bytes_of(version, 4));
-    assert_status(
-        store_open(fixture->directory, NULL, &fixture->store, &err),
-        STATUS_UNSUPPORTED);
+    assert_status(store_open(fixture->directory, NULL, &fixture->store, &err),
+                  STATUS_UNSUPPORTED);
     assert_non_null(strstr(err.message, "format 7"));
     assert_non_null(strstr(err.message, "format 1"));
     fixture->store = NULL;
@@ -309,8 +307,7 @@ static void reads_but_does_not_write_when_read_only(void **state)
     uint64_t left;
     put_text(fixture->store, "kept");
     close_store(fixture);
-    assert_ok(
-        store_open(fixture->directory, &options, &fixture->store, &err));
+    assert_ok(store_open(fixture->directory, &options, &fixture->store, &err));
     assert_gets(fixture->store, "kept");
     struct store_batch *batch = store_batch_new(fixture->store);
     numbered_fill(batch, 1);
@@ -341,10 +338,9 @@ static void asks_for_read_only_where_it_may_not_write(void **state)
     assert_int_equal(chmod(path, 0666), 0);
     if (before == 0)
         assert_int_equal(seteuid(65534), 0);
-    const Status writing =
-        store_open(fixture->directory, NULL, &store, &err);
-    const Status reading = store_open(fixture->directory, &options,
-                                      &fixture->store, NULL);
+    const Status writing = store_open(fixture->directory, NULL, &store, &err);
+    const Status reading =
+        store_open(fixture->directory, &options, &fixture->store, NULL);
     assert_int_equal(seteuid(before), 0);
     assert_status(writing, STATUS_DENIED);
     assert_non_null(strstr(err.message, fixture->directory));
@@ -362,8 +358,7 @@ static void grows_its_map_under_readers(void **state)
     struct store_stat before, after;
     close_store(fixture);
     remove_tree(fixture->directory);
-    assert_ok(
-        store_open(fixture->directory, &small, &fixture->store, NULL));
+    assert_ok(store_open(fixture->directory, &small, &fixture->store, NULL));
     assert_ok(store_stat(fixture->store, &before, NULL));
     for (int number = 0; number < 1000; number++) {
         struct store_batch *batch = store_batch_new(fixture->store);
@@ -376,8 +371,7 @@ static void grows_its_map_under_readers(void **state)
     assert_ok(store_stat(fixture->store, &after, NULL));
     assert_true(after.map_bytes >= before.map_bytes * 8);
     reopen(fixture);
-    assert_int_equal(numbered_count(fixture->store, 999),
-                     NUMBERED_BLOCKS + 1);
+    assert_int_equal(numbered_count(fixture->store, 999), NUMBERED_BLOCKS + 1);
 }
 
 static void takes_a_batch_larger_than_its_map(void **state)
@@ -385,8 +379,7 @@ static void takes_a_batch_larger_than_its_map(void **state)
     struct fixture *fixture = *state;
     const struct store_options small = {.map_bytes = 1 << 20};
     close_store(fixture);
-    assert_ok(
-        store_open(fixture->directory, &small, &fixture->store, NULL));
+    assert_ok(store_open(fixture->directory, &small, &fixture->store, NULL));
     fill(fixture->store, 0, 600);
     for (int number = 0; number < 600; number++)
         assert_int_equal(numbered_count(fixture->store, number),
@@ -460,9 +453,8 @@ static void assert_says_that_it_is_full(const struct fixture *fixture)
         const struct store_options options = {.read_only = read_only};
         struct error err = {0};
         struct store *store;
-        assert_status(
-            store_open(fixture->directory, &options, &store, &err),
-            STATUS_FULL);
+        assert_status(store_open(fixture->directory, &options, &store, &err),
+                      STATUS_FULL);
         assert_non_null(strstr(err.message, "no space left"));
     }
     assert_int_equal(unlink(junk), 0);

@@ -102,17 +102,14 @@ static void follows_a_map_that_another_process_grew(void **state)
     struct child child;
     int last = -1;
     store_close(fixture->store);
-    assert_ok(
-        store_open(fixture->directory, &small, &fixture->store, NULL));
+    assert_ok(store_open(fixture->directory, &small, &fixture->store, NULL));
     start_committer(&child, fixture->directory, 0, 300);
     assert_int_equal(finish(&child, &last), 0);
-    assert_int_equal(numbered_count(fixture->store, 299),
-                     NUMBERED_BLOCKS + 1);
+    assert_int_equal(numbered_count(fixture->store, 299), NUMBERED_BLOCKS + 1);
     start_committer(&child, fixture->directory, 300, 300);
     assert_int_equal(finish(&child, &last), 0);
     put_text(fixture->store, "a write must follow too");
-    assert_int_equal(numbered_count(fixture->store, 599),
-                     NUMBERED_BLOCKS + 1);
+    assert_int_equal(numbered_count(fixture->store, 599), NUMBERED_BLOCKS + 1);
 }
 
 /* In every other round until it has written something: else a busy machine
@@ -183,9 +180,8 @@ int main(void)
                                         setup_lmdb, teardown),
         cmocka_unit_test_setup_teardown(
             follows_a_map_that_another_process_grew, setup_lmdb, teardown),
-        cmocka_unit_test_setup_teardown(
-            loses_nothing_acknowledged_when_killed, setup_directory,
-            teardown),
+        cmocka_unit_test_setup_teardown(loses_nothing_acknowledged_when_killed,
+                                        setup_directory, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL) != 0;
 }
