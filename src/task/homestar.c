@@ -111,8 +111,10 @@ static Status read_file(Bytes bytes, struct arena *arena, struct homestar *out,
     Value file, tasks;
 
     TRY(foreign_decode(bytes, arena, &file, err));
-    TRY(need(&file, "", TEXT("tasks"), VALUE_LIST, &tasks, err));
+    // The request to run one is {"name": Text, "workflow": {"tasks": …}}.
     Value name = get_or(&file, TEXT("name"), value_null());
+    file = get_or(&file, TEXT("workflow"), file);
+    TRY(need(&file, "", TEXT("tasks"), VALUE_LIST, &tasks, err));
     *out = (struct homestar){.arena = arena, .count = tasks.list.count};
     if (name.kind == VALUE_TEXT)
         out->name = name.text;
@@ -167,7 +169,8 @@ static void name_all(const struct homestar *file, struct homestar_names *out)
         tasks[i] = task_map(&file->tasks[i], arena);
         out->tasks[i].function = file->tasks[i].function.text;
         homestar_cid(&run, arena, &out->tasks[i].instruction);
-        homestar_cid(&tasks[i], arena, &out->tasks[i].task);
+        Value invocation = value_map1(arena, TEXT("task"), tasks[i]);
+        homestar_cid(&invocation, arena, &out->tasks[i].invocation);
     }
     Value all =
         value_map1(arena, TEXT("tasks"), value_list(tasks, file->count));
@@ -254,6 +257,7 @@ static bool decode_base32hex(Text text, uint8_t *out, size_t *len)
             out[(*len)++] = (uint8_t)(bits >> have);
         }
     }
+    // The last bits stand for nothing and must be zero.
     return (bits & ((1U << have) - 1)) == 0;
 }
 
@@ -267,14 +271,13 @@ static Status read_nonce(const Value *nonce, struct arena *arena, Bytes *out,
     *out = (Bytes){0};
     if (nonce->kind == VALUE_BYTES) {
         *out = nonce->bytes;
-        len = nonce->bytes.len;
     } else if (nonce->kind == VALUE_TEXT && nonce->text.len == 0) {
         return STATUS_OK;
     } else if (nonce->kind == VALUE_TEXT && nonce->text.len <= 26 &&
                decode_base32hex(nonce->text, decoded, &len)) {
         *out = arena_copy_bytes(arena, bytes_of(decoded, len));
     }
-    if (len != 12 && len != 16)
+    if (out->len != 12 && out->len != 16)
         return fail(err, STATUS_INVALID,
                     "run.'nnc' must be empty, 12 or 16 bytes, or those in "
                     "base32hex");

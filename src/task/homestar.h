@@ -13,7 +13,7 @@ struct homestar_names {
     struct homestar_task_name {
         Text function;
         Cid instruction; /* of `run`; what promises link to */
-        Cid task;        /* of the whole task */
+        Cid invocation;  /* of {"task": …}; what a receipt names as `ran` */
     } * tasks;           /* in the order of the file */
 };
 
