@@ -221,8 +221,14 @@ static uint64_t read_char(struct source *source, size_t offset)
         return 0;
     }
     uint32_t code = text.data[0] & lead[text.len];
-    for (size_t index = 1; index < text.len; index++)
+    for (size_t index = 1; index < text.len; index++) {
+        // Valid UTF-8, so one character is all but continuation bytes.
+        if ((text.data[index] & 0xc0) != 0x80)
+            source_break(source, malformed);
         code = code << 6 | (text.data[index] & 0x3f);
+    }
+    if (source->is_broken)
+        return 0;
     return code;
 }
 
