@@ -107,7 +107,7 @@ static void mdoc_option(const struct option *option)
 
 static void man_command(const struct command *command)
 {
-    printf(".Dd $Mdocdate$\n.Dt IPVM-%s 1\n.Os IPVM\n.Sh NAME\n"
+    printf(".Dd November 21, 2026\n.Dt IPVM-%s 1\n.Os IPVM\n.Sh NAME\n"
            ".Nm ipvm %s\n.Nd ",
            command->name, command->name);
     mdoc_text(command->summary);
@@ -134,7 +134,7 @@ static void man_command(const struct command *command)
 
 static void man_all(void)
 {
-    printf(".Dd $Mdocdate$\n.Dt IPVM 1\n.Os IPVM\n.Sh NAME\n.Nm ipvm\n"
+    printf(".Dd November 21, 2026\n.Dt IPVM 1\n.Os IPVM\n.Sh NAME\n.Nm ipvm\n"
            ".Nd run content-addressed WebAssembly workflows\n"
            ".Sh SYNOPSIS\n.Nm\n.Ar command\n.Op Ar options\n.Op Ar arguments\n"
            ".Sh DESCRIPTION\n"
