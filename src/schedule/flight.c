@@ -33,11 +33,12 @@ static uint32_t make(struct schedule *s)
 
 uint32_t flight_enter(struct schedule *s, const Hash *concrete, bool pure)
 {
-    uint32_t flight = pure ? table_find(s, concrete) : 0;
+    const uint32_t hash = pure ? table_hash(concrete) : 0;
+    uint32_t flight = pure ? table_find(s, concrete, hash) : 0;
     if (!flight) {
         flight = make(s);
         s->flights[flight] =
-            (struct flight){.state = FLIGHT_NEW, .pure = pure, .listed = pure};
+            (struct flight){.state = FLIGHT_NEW, .hash = hash, .listed = pure};
         if (pure) {
             s->flights[flight].concrete = *concrete;
             table_add(s, flight);

@@ -88,6 +88,7 @@ typedef enum {
 
 struct flight {
     Hash concrete;
+    uint32_t hash;        /* of it, for the table */
     struct limits limits; /* of the run */
     uint64_t again_ms;
     uint32_t runner;  /* task that names the run */
@@ -95,7 +96,7 @@ struct flight {
     uint32_t member_count;
     uint32_t candidates; /* tasks from AUTHORISE to GATE */
     uint8_t state, last_out, last_end, stop_end;
-    bool pure, stop_told;
+    bool stop_told;
     bool listed; /* in the table */
 };
 
@@ -232,7 +233,9 @@ void flight_stop(struct schedule *s, uint32_t flight, End end);
 bool flight_next_stop(struct schedule *s, struct schedule_action *out);
 
 /* table.c: flights by concrete hash */
-uint32_t table_find(const struct schedule *s, const Hash *concrete);
+uint32_t table_hash(const Hash *concrete);
+uint32_t table_find(const struct schedule *s, const Hash *concrete,
+                    uint32_t hash); /* or 0 */
 void table_add(struct schedule *s, uint32_t flight);
 void table_remove(struct schedule *s, uint32_t flight);
 

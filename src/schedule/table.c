@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "base/map.h"
 
-static uint32_t hash_of(const Hash *concrete)
+uint32_t table_hash(const Hash *concrete)
 {
     return (uint32_t)map_hash(bytes_of(concrete->bytes, SHA256_LEN));
 }
@@ -18,22 +18,19 @@ static uint32_t after(const struct schedule *s, uint32_t index)
     return (index + 1) & (s->slot_capacity - 1);
 }
 
-static uint32_t find_slot(const struct schedule *s, const Hash *concrete)
+uint32_t table_find(const struct schedule *s, const Hash *concrete,
+                    uint32_t hash)
 {
-    const uint32_t hash = hash_of(concrete);
+    if (s->slot_count == 0)
+        return 0;
     uint32_t index = hash & (s->slot_capacity - 1);
     for (; s->slots[index].flight; index = after(s, index)) {
         const struct slot *slot = &s->slots[index];
         if (slot->hash == hash &&
             hash_equal(&s->flights[slot->flight].concrete, concrete))
-            return index;
+            return slot->flight;
     }
-    return index;
-}
-
-uint32_t table_find(const struct schedule *s, const Hash *concrete)
-{
-    return s->slot_count ? s->slots[find_slot(s, concrete)].flight : 0;
+    return 0;
 }
 
 static void put(struct schedule *s, struct slot slot)
@@ -60,15 +57,18 @@ void table_add(struct schedule *s, uint32_t flight)
 {
     if (s->slot_count >= s->slot_capacity / 4 * 3)
         grow(s);
-    put(s, (struct slot){flight, hash_of(&s->flights[flight].concrete)});
+    put(s, (struct slot){flight, s->flights[flight].hash});
     s->slot_count++;
 }
 
 void table_remove(struct schedule *s, uint32_t flight)
 {
-    uint32_t hole = find_slot(s, &s->flights[flight].concrete);
-    ASSERT(s->slots[hole].flight == flight);
     const uint32_t mask = s->slot_capacity - 1;
+    uint32_t hole = s->flights[flight].hash & mask;
+    while (s->slots[hole].flight != flight) {
+        ASSERT(s->slots[hole].flight);
+        hole = after(s, hole);
+    }
     // Move back what would not be found past the hole.
     for (uint32_t i = after(s, hole); s->slots[i].flight; i = after(s, i)) {
         const uint32_t home = s->slots[i].hash & mask;
