@@ -10,12 +10,15 @@
 #include "cli/output.h"
 #include "cli/show_wit.h"
 #include "cli/tables.h"
+#include "ipld/cbor_print.h"
 #include "ipld/dag_cbor.h"
 #include "ipld/dag_json.h"
 #include "ipld/unixfs.h"
 #include "lib/handle.h"
 #include "task/computation.h"
+#include "task/document.h"
 #include "task/homestar.h"
+#include "task/ipvm_0_1.h"
 
 enum { READ_MAX = 256 << 20 };
 
@@ -212,6 +215,20 @@ static bool is_result(Bytes bytes, struct arena *arena)
     return result_decode(bytes, arena, &result, NULL) == STATUS_OK;
 }
 
+/* What strict DAG-CBOR refuses is shown all the same. */
+static void say_malformed(struct inspection *inspection,
+                          const struct error *err)
+{
+    struct facts *facts = &inspection->facts;
+    struct buffer text;
+    fact_format(facts, TEXT("malformed"), "%s, at byte %zu", err->message,
+                err->offset);
+    buffer_init(&text, READ_MAX);
+    if (cbor_print(buffer_bytes(&inspection->bytes), &text, NULL) == STATUS_OK)
+        fact_text(facts, TEXT("cbor"), bytes_text(buffer_bytes(&text)));
+    buffer_deinit(&text);
+}
+
 /* A dag-cbor block: what it is to us, and its value. */
 static int inspect_cbor(struct inspection *inspection)
 {
@@ -220,8 +237,7 @@ static int inspect_cbor(struct inspection *inspection)
     struct error err = {0};
     Value value;
     if (dag_cbor_decode(bytes, &facts->arena, &value, &err) != STATUS_OK) {
-        fact_format(facts, TEXT("malformed"), "%s, at byte %zu", err.message,
-                    err.offset);
+        say_malformed(inspection, &err);
         return EXIT_INPUT;
     }
     if (value_get(&value, TEXT("ipvm/workflow@1.0.0"))) {
@@ -257,29 +273,31 @@ static void say_unixfs(struct inspection *inspection)
         fact(facts, TEXT("bytes"), value_uint(info.size));
 }
 
-static bool is_wasm(const struct buffer *bytes)
-{
-    return bytes->len >= 4 && memcmp(bytes->data, "\0asm", 4) == 0;
-}
-
 /* Text or CBOR that may be a workflow of some kind. */
 static void say_document(struct inspection *inspection)
 {
     struct facts *facts = &inspection->facts;
     Bytes bytes = buffer_bytes(&inspection->bytes);
+    enum document_kind kind = document_kind_of(bytes);
     struct homestar_names names;
-    if (homestar_name(bytes, &facts->arena, &names, NULL) == STATUS_OK) {
-        fact_text(facts, TEXT("kind"), TEXT("Homestar 0.2 workflow"));
-        say_homestar(inspection, &names);
-        try_workflow(inspection);
-    } else if (memmem(bytes.data, bytes.len, "ipvm", 4) &&
-               utf8_is_valid(bytes_text(bytes), NULL)) {
-        fact_text(facts, TEXT("kind"), TEXT("manifest"));
-        try_workflow(inspection);
-    } else {
-        fact_text(facts, TEXT("kind"), TEXT("file"));
+    Cid envelope;
+
+    if (kind == DOCUMENT_OTHER || kind == DOCUMENT_CAR) {
+        fact_text(facts, TEXT("kind"),
+                  kind == DOCUMENT_CAR ? document_kind_name(kind)
+                                       : TEXT("file"));
         fact(facts, TEXT("bytes"), value_uint(bytes.len));
+        return;
     }
+    fact_text(facts, TEXT("kind"), document_kind_name(kind));
+    if (kind == DOCUMENT_HOMESTAR &&
+        homestar_name(bytes, &facts->arena, &names, NULL) == STATUS_OK)
+        say_homestar(inspection, &names);
+    if (kind == DOCUMENT_IPVM_0_1) {
+        ipvm_0_1_cid(bytes, &envelope);
+        fact_cid(facts, TEXT("envelope"), &envelope);
+    }
+    try_workflow(inspection);
 }
 
 /* --- The command --------------------------------------------------------- */
@@ -331,7 +349,9 @@ int command_inspect(struct cli *cli)
     if (code == EXIT_OK)
         code = fetch(&inspection);
     if (code == EXIT_OK) {
-        if (is_wasm(&inspection.bytes))
+        enum document_kind kind =
+            document_kind_of(buffer_bytes(&inspection.bytes));
+        if (kind == DOCUMENT_WASM || kind == DOCUMENT_COMPONENT)
             code = inspect_module(&inspection);
         else if (cid_codec(&inspection.cid) == CODEC_DAG_CBOR)
             code = inspect_cbor(&inspection);

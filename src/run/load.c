@@ -12,6 +12,9 @@
 #include "ipld/unixfs.h"
 #include "run/directory.h"
 #include "run/load_internal.h"
+#include "task/document.h"
+#include "task/homestar.h"
+#include "task/ipvm_0_1.h"
 #include "task/manifest.h"
 #include "wasm/function_name.h"
 
@@ -173,22 +176,68 @@ Status load_keep(struct store *store, struct workflow *workflow,
 
 /* --- Documents ----------------------------------------------------------- */
 
-Status load_document(const struct loader *loader, Bytes bytes,
-                     const char *name, const char *directory,
-                     struct workflow **out, struct error *err)
+/* A canonical head block from a file: its pages are in the store, or lost. */
+static Status load_head(struct store *store, Bytes bytes,
+                        struct workflow **out, struct error *err)
 {
-    struct store *store = executor_store(loader->executor);
-    struct reading reading = {loader, directory};
+    Cid cid;
+    cid_of(CODEC_DAG_CBOR, bytes, &cid);
+    struct store_batch *batch = store_batch_new(store);
+    store_batch_block(batch, &cid, bytes);
+    Status status = store_commit(batch, err);
+    store_batch_free(batch);
+    if (status == STATUS_OK)
+        status = workflow_load(store, &cid, out, err);
+    return status;
+}
+
+/* By the reader of its kind, which puts positions into its messages. */
+static Status read_document(struct reading *reading, Bytes bytes,
+                            const char *name, struct workflow **out,
+                            struct error *err)
+{
+    struct store *store = executor_store(reading->loader->executor);
     const struct manifest_host host = {
-        .context = &reading,
+        .context = reading,
         .file = import_file,
         .text = read_text,
         .path = resolve_path,
         .function = find_function,
     };
+    enum document_kind kind = document_kind_of(bytes);
+    Text words = document_kind_name(kind);
+    Status status = STATUS_OK;
+    switch (kind) {
+    case DOCUMENT_MANIFEST:
+    case DOCUMENT_OTHER: // The manifest's reader says what is missing.
+        return manifest_read(bytes, name, &host, store, out, err);
+    case DOCUMENT_HOMESTAR:
+        status = homestar_read(bytes, &host, store, out, err);
+        break;
+    case DOCUMENT_IPVM_0_1:
+        status = ipvm_0_1_read(bytes, &host, store, out, err);
+        break;
+    case DOCUMENT_WORKFLOW:
+        status = load_head(store, bytes, out, err);
+        break;
+    case DOCUMENT_WASM:
+    case DOCUMENT_COMPONENT:
+    case DOCUMENT_CAR:
+        status = fail(err, STATUS_INVALID, "it is a %.*s, not a workflow",
+                      TEXT_ARG(words));
+        break;
+    }
+    return status == STATUS_OK ? status : fail_in(err, status, "%s", name);
+}
+
+Status load_document(const struct loader *loader, Bytes bytes,
+                     const char *name, const char *directory,
+                     struct workflow **out, struct error *err)
+{
+    struct reading reading = {loader, directory};
     struct workflow *workflow;
-    TRY(manifest_read(bytes, name, &host, store, &workflow, err));
-    Status status = load_keep(store, workflow, err);
+    TRY(read_document(&reading, bytes, name, &workflow, err));
+    Status status = load_keep(executor_store(loader->executor), workflow, err);
     if (status != STATUS_OK) {
         workflow_free(workflow);
         return status;

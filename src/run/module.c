@@ -495,7 +495,9 @@ Status modules_describe(struct modules *modules, const Cid *cid, Bytes *out,
             char text[CID_TEXT_MAX];
             cid_to_text(cid, text);
             return fail(err, STATUS_NOT_FOUND,
-                        "the module %s is not in the store", text);
+                        "the module %s is not in the store: add its file "
+                        "with `ipvm add`",
+                        text);
         }
         describe(module);
         while (module->is_describing) {
