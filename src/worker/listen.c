@@ -10,13 +10,19 @@ enum { FRAMES_PER_ROUND = 256, BYTES_PER_ROUND = 2 << 20 };
 /* Keeps the host's memory between jobs small. */
 enum { RESULT_KEPT_MAX = 1 << 20 };
 
+/* Valid UTF-8 without what a terminal obeys; '?' stands for the rest. */
 static void make_printable(char *text, size_t len)
 {
-    if (utf8_is_valid((Text){text, len}, NULL))
-        return;
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)text[i] >= 0x80)
+    bool is_utf8 = utf8_is_valid((Text){text, len}, NULL);
+    for (size_t i = 0; i < len; i++) {
+        unsigned char byte = (unsigned char)text[i];
+        if (byte == 0x7f || (byte < ' ' && byte != '\t' && byte != '\n') ||
+            (byte >= 0x80 && !is_utf8)) {
             text[i] = '?';
+        } else if (byte == 0xc2 && (unsigned char)text[i + 1] < 0xa0) {
+            text[i] = text[i + 1] = '?'; // U+0080 to U+009F
+        }
+    }
 }
 
 static const char *hear_log(struct worker *worker, const struct frame *frame)

@@ -186,7 +186,7 @@ static void act_grow(struct act *act)
 {
     size_t len = act->number << 20;
     void *map = mmap(NULL, len, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     buffer_add_text(act->output,
                     map == MAP_FAILED ? TEXT("refused") : TEXT("given"));
     if (map != MAP_FAILED)

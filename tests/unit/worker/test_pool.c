@@ -415,8 +415,8 @@ static void memory_is_limited_to_what_jobs_may_have(void **state)
     (void)state;
     struct team *team = team_open("program_worker", workers(1));
     assert_string_equal(team_run(team, 'a', "grow 64")->text, "given");
-    assert_string_equal(team_run(team, 'a', "grow 3000")->text, "refused");
-    struct run_request request = team_request(0, 'a', "grow 3000");
+    assert_string_equal(team_run(team, 'a', "grow 6000")->text, "refused");
+    struct run_request request = team_request(0, 'a', "grow 6000");
     request.limits.memory = (uint64_t)4 << 30;
     team->runner->verbs->submit(team->runner, &request);
     team_await(team, 3);
