@@ -91,11 +91,9 @@ impl ResourceLimiter for Budget {
         self.memory(current, desired, maximum).map_err(Error::new)
     }
 
-    fn memory_grow_failed(&mut self, error: Error) -> Result<()> {
-        // Wasmtime asks memory_growing() for everything but this.
-        if error.to_string() == "memory growth exceeds memory type's limits" {
-            return Ok(());
-        }
+    // Asked only after memory_growing() said yes: the profile has no pages of
+    // one byte, the one case that Wasmtime refuses by itself.
+    fn memory_grow_failed(&mut self, _error: Error) -> Result<()> {
         Err(Error::new(self.refuse()))
     }
 
@@ -195,7 +193,12 @@ impl Backend for Wasmtime {
             Encoding::Module => self.engine.precompile_module(wasm),
             Encoding::Component => self.engine.precompile_component(wasm),
         };
-        artifact.map_err(|e| Failure::new(INVALID, format!("{e:#}")))
+        let artifact =
+            artifact.map_err(|e| Failure::new(INVALID, format!("{e:#}")))?;
+        // What does not fit the pools is found here, not when it is loaded.
+        unsafe { self.load(&artifact, -1) }
+            .map_err(|failure| Failure::new(LIMIT, failure.message))?;
+        Ok(artifact)
     }
 
     unsafe fn load(
