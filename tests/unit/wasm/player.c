@@ -12,7 +12,7 @@ static Status get_block(void *context, Bytes cid, struct run_block *out,
                         struct error *err)
 {
     struct player *player = context;
-    struct unixfs_block block;
+    struct unixfs_block block = {.handle = NULL};
     const struct unixfs_source source = block_map_source(&player->blocks);
     TRY(source.get(source.context, cid, &block, err));
     *out = (struct run_block){.bytes = block.bytes, .owner = block.handle};
