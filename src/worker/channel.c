@@ -83,7 +83,9 @@ static Status make_memory(struct channel *channel, struct error *err)
         fcntl(channel->memory, F_ADD_SEALS,
               F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
         return fail_errno(err, errno, "cannot make a worker's memory");
-    return map_memory(channel, err);
+    TRY(map_memory(channel, err));
+    channel->shared->version = CHANNEL_VERSION;
+    return STATUS_OK;
 }
 
 static Status make_files(struct channel *channel, int *worker_socket,
@@ -124,6 +126,10 @@ Status channel_adopt(struct channel *channel, struct error *err)
         return fail(err, STATUS_INVALID,
                     "this program is started by ipvm, not by hand");
     TRY(map_memory(channel, err));
+    if (channel->shared->version != CHANNEL_VERSION)
+        return fail(err, STATUS_UNSUPPORTED,
+                    "this worker program is of another version of ipvm: "
+                    "install both together");
     close_file(&channel->memory);
     return STATUS_OK;
 }

@@ -22,6 +22,9 @@ enum {
     CHANNEL_RING_LEN = 4 << 20,
     CHANNEL_BLOCK_MAX = 2 << 20,
     CHANNEL_SLOTS = 2,
+    /* Of all that is laid out here and in worker/message.h: raise it with
+     * every change. */
+    CHANNEL_VERSION = 1,
 };
 
 /* The numbers the worker process finds its files under. */
@@ -33,6 +36,7 @@ enum {
 };
 
 struct channel_shared {
+    uint32_t version; /* CHANNEL_VERSION */
     struct ring_shared jobs;
     struct ring_shared results;
     _Alignas(64) _Atomic uint32_t worker_sleeps; /* futex; 1: wake me */

@@ -177,10 +177,13 @@ static void disarm(struct pool *pool)
                               0, memory_order_relaxed);
 }
 
-static void take_events(struct pool *pool, int timeout_ms)
+/* False if a signal came. */
+static bool take_events(struct pool *pool, int timeout_ms)
 {
     struct epoll_event events[32];
     int count = epoll_wait(pool->epoll, events, 32, timeout_ms);
+    if (count < 0)
+        return errno != EINTR;
     for (int i = 0; i < count; i++) {
         uint64_t number;
         ssize_t got = 0;
@@ -200,29 +203,30 @@ static void take_events(struct pool *pool, int timeout_ms)
         }
         (void)got; // What woke us is of no interest, only that it did.
     }
+    return true;
 }
 
-/* Milliseconds until `when_ns`, rounded up, at most `most_ms` (-1: no end). */
-static int wait_ms(uint64_t now_ns, uint64_t when_ns, int most_ms)
+/* Milliseconds until `when_ns`, rounded up. */
+static int wait_ms(uint64_t now_ns, uint64_t when_ns)
 {
     uint64_t span = when_ns > now_ns ? when_ns - now_ns : 0;
     uint64_t ms = span / NS_PER_MS + (span % NS_PER_MS != 0);
-    if (most_ms >= 0 && (uint64_t)most_ms < ms)
-        return most_ms;
     return ms > INT32_MAX ? INT32_MAX : (int)ms;
 }
 
-static void sleep_until(struct pool *pool, uint64_t until_ns)
+/* False if a signal came. */
+static bool sleep_until(struct pool *pool, uint64_t until_ns)
 {
     if (spin(pool))
-        return;
+        return true;
+    bool goes_on = true;
     if (arm(pool)) {
-        uint64_t now = clock_monotonic_ns();
         uint64_t deadline = crew_deadline(pool);
-        take_events(
-            pool, wait_ms(now, deadline < until_ns ? deadline : until_ns, -1));
+        uint64_t wake_ns = deadline < until_ns ? deadline : until_ns;
+        goes_on = take_events(pool, wait_ms(clock_monotonic_ns(), wake_ns));
     }
     disarm(pool);
+    return goes_on;
 }
 
 /* Makes file() readable at the first deadline. */
@@ -299,8 +303,8 @@ static void poll_pool(struct runner *runner, int timeout_ms)
     if (pool->file_is_used || timeout_ms == 0)
         take_events(pool, 0);
     while (!step(pool) && until > start) {
-        sleep_until(pool, until);
-        if (timeout_ms >= 0 && clock_monotonic_ns() >= until) {
+        if (!sleep_until(pool, until) ||
+            (timeout_ms >= 0 && clock_monotonic_ns() >= until)) {
             step(pool);
             break;
         }

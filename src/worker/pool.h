@@ -27,7 +27,8 @@ struct pool_options {
     uint64_t idle_compiler_ms; /* the same of a compiler; default 5 s */
 };
 
-/* Ends jobs by `done`, called within poll() only. Strings of `options` are
+/* Ends jobs by `done`, called within poll() only. poll() returns early when a
+ * signal was handled. Strings of `options` are
  * copied. The runner's `capacity` is the number of jobs its workers can hold,
  * those handed over ahead included. */
 Status pool_open(const struct pool_options *options, struct run_host host,

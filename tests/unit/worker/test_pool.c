@@ -3,9 +3,11 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -490,6 +492,28 @@ static void its_file_tells_when_there_is_something_to_do(void **state)
     team_close(team);
 }
 
+static void ignore_signal(int number)
+{
+    (void)number;
+}
+
+static void a_signal_ends_waiting(void **state)
+{
+    (void)state;
+    struct team *team = team_open("program_worker", workers(1));
+    team_submit(team, 0, 'a', "spin 100000");
+    team->runner->verbs->poll(team->runner, 50);
+    struct sigaction action = {.sa_handler = ignore_signal};
+    const struct itimerval soon = {.it_value = {.tv_usec = 50 * 1000}};
+    uint64_t start = clock_monotonic_ns();
+    assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+    assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+    team->runner->verbs->poll(team->runner, 20000);
+    assert_in_range(since_ms(start), 45, 5000);
+    assert_false(team->outcomes[0].is_over);
+    team_close(team);
+}
+
 static void closing_leaves_nothing_behind(void **state)
 {
     (void)state;
@@ -589,6 +613,7 @@ int main(void)
 #endif
         cmocka_unit_test(says_why_a_worker_does_not_start),
         cmocka_unit_test(its_file_tells_when_there_is_something_to_do),
+        cmocka_unit_test(a_signal_ends_waiting),
         cmocka_unit_test(closing_leaves_nothing_behind),
         cmocka_unit_test(workers_die_with_their_runner),
         cmocka_unit_test(idle_workers_use_no_processor_time),
