@@ -104,34 +104,32 @@ static void make_step(struct store_batch *batch, uint64_t number)
 
 /* --- Benchmarks ---------------------------------------------------------------- */
 
-enum { PUTS = 60000, PUT_BATCH = 4000 };
+enum { PUTS = 120000, PUT_BATCH = 4000 };
 
 static Cid *block_cids; /* of the blocks that put_blocks() stored */
 
+/* As an import does it: one batch is written while the next is hashed and
+ * filled. */
 static void put_blocks(struct store *store)
 {
     uint8_t(*blocks)[BLOCK] = heap_array(PUT_BATCH, BLOCK);
     struct error err = {0};
-    uint64_t taken = 0;
-    size_t rounds = 0;
+    const uint64_t start = clock_monotonic_ns();
     block_cids = heap_array(PUTS, sizeof *block_cids);
     for (uint64_t first = 0; first < PUTS; first += PUT_BATCH) {
         Cid *cids = &block_cids[first];
         for (uint64_t index = 0; index < PUT_BATCH; index++)
             make_block(first + index, blocks[index], &cids[index]);
-        const uint64_t start = clock_monotonic_ns();
         struct store_batch *batch = store_batch_new(store);
         for (size_t index = 0; index < PUT_BATCH; index++)
             store_batch_block(batch, &cids[index],
                               bytes_of(blocks[index], BLOCK));
-        check(store_commit(batch, &err), &err);
-        store_batch_free(batch);
-        samples[rounds] = clock_monotonic_ns() - start;
-        taken += samples[rounds++];
+        store_commit_async(batch, NULL, NULL);
     }
-    print("store put 4 KiB, durable, batches of 4000",
-          PUTS * 1e9 / (double)taken, "1/s", 60000,
-          PUT_BATCH * 1e9 / percentile(rounds, 99));
+    check(store_flush(store, &err), &err);
+    const uint64_t taken = clock_monotonic_ns() - start;
+    print("store put 4 KiB, hashed, durable, batches of 4000",
+          PUTS * 1e9 / (double)taken, "1/s", 60000, 0);
     free(blocks);
 }
 
