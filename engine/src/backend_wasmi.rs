@@ -73,14 +73,20 @@ impl ResourceLimiter for Budget {
         self.table(current, desired, maximum).map_err(denied)
     }
 
-    fn memory_grow_failed(&mut self, e: &MemoryError) -> Result<(), LimiterError> {
+    fn memory_grow_failed(
+        &mut self,
+        e: &MemoryError,
+    ) -> Result<(), LimiterError> {
         match e {
             MemoryError::OutOfFuel { .. } => Ok(()),
             _ => Err(denied(self.refuse())),
         }
     }
 
-    fn table_grow_failed(&mut self, e: &TableError) -> Result<(), LimiterError> {
+    fn table_grow_failed(
+        &mut self,
+        e: &TableError,
+    ) -> Result<(), LimiterError> {
         match e {
             TableError::OutOfFuel { .. } | TableError::GrowOutOfBounds => {
                 Ok(())
@@ -187,9 +193,8 @@ impl Backend for Wasmi {
         limits: &Limits,
         out: *mut *mut Running,
     ) -> Result<(), Fault> {
-        let linker = module
-            .link(imports)
-            .map_err(|e| Fault::broken(e.to_string()))?;
+        let linker =
+            module.link(imports).map_err(|e| Fault::broken(e.to_string()))?;
         let instance = Box::into_raw(module.allot(host, limits)?);
         unsafe {
             *out = instance;
@@ -246,8 +251,12 @@ impl Backend for Wasmi {
         {
             return Err(Fault::broken("a call with the wrong counts"));
         }
-        let inputs: Vec<Val> =
-            ty.params().iter().zip(params).map(|(ty, n)| val(*ty, *n)).collect();
+        let inputs: Vec<Val> = ty
+            .params()
+            .iter()
+            .zip(params)
+            .map(|(ty, n)| val(*ty, *n))
+            .collect();
         let mut outputs: Vec<Val> =
             ty.results().iter().map(|ty| val(*ty, 0)).collect();
         let called = match this.meter {
@@ -303,9 +312,9 @@ impl Loaded {
         linker.allow_shadowing(true); // a module may import a thing twice
         for import in self.module.imports() {
             let (module, name) = (import.module(), import.name());
-            let found = imports.iter().find(|i| {
-                i.module.text() == module && i.name.text() == name
-            });
+            let found = imports
+                .iter()
+                .find(|i| i.module.text() == module && i.name.text() == name);
             let Some(offered) = found else {
                 let text = format!("import {module} {name} is not offered");
                 return Err(Error::new(text));
@@ -315,7 +324,11 @@ impl Loaded {
         Ok(linker)
     }
 
-    fn allot(&self, host: Host, limits: &Limits) -> Result<Box<Running>, Fault> {
+    fn allot(
+        &self,
+        host: Host,
+        limits: &Limits,
+    ) -> Result<Box<Running>, Fault> {
         let state = State {
             budget: Budget::new(limits.memory_max),
             host,
@@ -327,9 +340,7 @@ impl Loaded {
             (METER_FUEL, 1..) => limits.fuel_max,
             _ => u64::MAX,
         };
-        store
-            .set_fuel(fuel)
-            .map_err(|e| Fault::broken(e.to_string()))?;
+        store.set_fuel(fuel).map_err(|e| Fault::broken(e.to_string()))?;
         let mut instance = Box::new(Running {
             store,
             caller: None,
@@ -431,14 +442,15 @@ fn define(
     import: &Import,
 ) -> Result<(), Error> {
     let types = |list: &[u32]| -> Result<Vec<ValType>, Error> {
-        list.iter().map(|ty| match ty {
-            0 => Ok(ValType::I32),
-            1 => Ok(ValType::I64),
-            2 => Ok(ValType::F32),
-            3 => Ok(ValType::F64),
-            _ => Err(Error::new("an import has a type that is no number")),
-        })
-        .collect()
+        list.iter()
+            .map(|ty| match ty {
+                0 => Ok(ValType::I32),
+                1 => Ok(ValType::I64),
+                2 => Ok(ValType::F32),
+                3 => Ok(ValType::F64),
+                _ => Err(Error::new("an import has a type that is no number")),
+            })
+            .collect()
     };
     let params = types(&import.params[..import.param_count as usize])?;
     let results = match import.result_count {

@@ -8,8 +8,8 @@ pub const TABLE_MAX: usize = 10_000_000; // elements
 const ELEMENT: u64 = 8; // bytes a table element counts, in every engine
 
 pub struct Budget {
-    max: u64,  // bytes of all memories and tables together
-    used: u64, // now
+    max: u64,      // bytes of all memories and tables together
+    used: u64,     // now
     pub peak: u64, // largest single memory so far, in bytes
     pub refused: bool,
 }

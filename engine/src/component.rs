@@ -86,8 +86,7 @@ impl Loaded {
             .component
             .get_export_index(within.as_ref(), function)
             .ok_or_else(missing)?;
-        let func =
-            instance.get_func(&mut store, &index).ok_or_else(missing)?;
+        let func = instance.get_func(&mut store, &index).ok_or_else(missing)?;
         run(&mut store, func, args)
     }
 }
@@ -100,8 +99,7 @@ fn run(
     let ty = func.ty(&store);
     let types: Vec<Type> = ty.params().map(|(_, ty)| ty).collect();
     let result = ty.results().next();
-    let by_type =
-        fast::call(store, func, args, &types, result.as_ref());
+    let by_type = fast::call(store, func, args, &types, result.as_ref());
     if let Some(called) = by_type {
         let budget = &store.data().budget;
         return called.map_err(|error| call_fault(budget, &error));
@@ -129,10 +127,7 @@ fn call_fault(budget: &Budget, error: &Error) -> Fault {
     Fault::new(Outcome::Trapped, format!("{error:#}"))
 }
 
-fn link(
-    engine: &Engine,
-    component: &Component,
-) -> Result<InstancePre<State>> {
+fn link(engine: &Engine, component: &Component) -> Result<InstancePre<State>> {
     let mut linker = Linker::new(engine);
     for (module, item) in component.component_type().imports(engine) {
         let ComponentItem::ComponentInstance(instance) = item.ty else {

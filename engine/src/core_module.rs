@@ -39,10 +39,14 @@ impl CoreModule {
     }
 
     /// Whether it exports `name` with just these numbers.
-    pub fn has(&self, name: &str, params: &[ValType], results: &[ValType]) -> bool {
-        self.export(name).is_some_and(|ty| {
-            ty.params() == params && ty.results() == results
-        })
+    pub fn has(
+        &self,
+        name: &str,
+        params: &[ValType],
+        results: &[ValType],
+    ) -> bool {
+        self.export(name)
+            .is_some_and(|ty| ty.params() == params && ty.results() == results)
     }
 
     fn payload(&mut self, payload: Payload) -> Result<(), BinaryReaderError> {

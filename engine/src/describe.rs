@@ -142,8 +142,7 @@ impl Description {
             self.kind = "wit";
             return self.wit(wasm, core);
         }
-        let alloc =
-            core.has("ipvm_alloc", &[ValType::I32], &[ValType::I32]);
+        let alloc = core.has("ipvm_alloc", &[ValType::I32], &[ValType::I32]);
         if core.exports_memory && alloc {
             self.kind = "ipvm";
             return self.ipvm(core);
@@ -234,7 +233,8 @@ impl Description {
         }
         self.component_imports(&resolve, world)?;
         self.world(&resolve, world, |key, function| {
-            let lift = single.as_ref().and_then(|s| s.lift(key, &function.name));
+            let lift =
+                single.as_ref().and_then(|s| s.lift(key, &function.name));
             Ok(lift.map(core_item))
         })
     }
@@ -258,8 +258,8 @@ impl Description {
             let is_interface = matches!(item, WorldItem::Interface { .. });
             let module = if is_interface { key.as_str() } else { "" };
             for function in functions {
-                refusal =
-                    refusal.or(component::refuse_import(module, &function.name));
+                refusal = refusal
+                    .or(component::refuse_import(module, &function.name));
                 list.push(Item::Map(vec![
                     ("module", Item::text(module)),
                     ("name", Item::text(&function.name)),
@@ -326,10 +326,8 @@ fn wit_function(
         let index = types.index(&param.ty).map_err(because)?;
         params.push(Item::List(vec![Item::text(&param.name), index]));
     }
-    let mut fields = vec![
-        ("name", Item::text(name)),
-        ("params", Item::List(params)),
-    ];
+    let mut fields =
+        vec![("name", Item::text(name)), ("params", Item::List(params))];
     if let Some(result) = &function.result {
         fields.push(("result", types.index(result).map_err(because)?));
     }
@@ -353,9 +351,7 @@ fn core_of_wit(
     let results: Vec<ValType> =
         signature.results.iter().map(val_type).collect();
     let (name, post, realloc) = match core.export(&legacy) {
-        Some(_) => {
-            (&legacy, format!("cabi_post_{legacy}"), "cabi_realloc")
-        }
+        Some(_) => (&legacy, format!("cabi_post_{legacy}"), "cabi_realloc"),
         None => (&standard, format!("{standard}_post"), "cm32p2_realloc"),
     };
     if !core.has(name, &params, &results) {

@@ -57,9 +57,9 @@ type Function = Option<Lift>;
 #[derive(Default)]
 struct Walk {
     module: Option<Range<usize>>,
-    instances: usize,                   // core
+    instances: usize,                    // core
     core_functions: Vec<Option<String>>, // by index: export of the core module
-    functions: Vec<Function>,           // by index
+    functions: Vec<Function>,            // by index
     component_instances: Vec<HashMap<String, Function>>,
     components: Vec<HashMap<String, String>>, // nested: export to import
     lifts: HashMap<(String, String), Lift>,
@@ -142,8 +142,7 @@ impl Walk {
         let name = |index: u32| {
             self.core_functions.get(index as usize).cloned().flatten()
         };
-        let mut lift =
-            Lift { export: name(core)?, realloc: None, post: None };
+        let mut lift = Lift { export: name(core)?, realloc: None, post: None };
         for option in options {
             match option {
                 CanonicalOption::UTF8 | CanonicalOption::Memory(_) => {}
@@ -316,15 +315,27 @@ pub fn is_offered(module: &str, name: &str) -> bool {
 
 /// What to use instead of what is not offered.
 const INSTEAD: [(&str, &str); 9] = [
-    ("wasi:clocks/", "the pure world has no clock: pass the time as an argument"),
-    ("wasi:random/", "the pure world has no chance: pass a seed as an argument"),
+    (
+        "wasi:clocks/",
+        "the pure world has no clock: pass the time as an argument",
+    ),
+    (
+        "wasi:random/",
+        "the pure world has no chance: pass a seed as an argument",
+    ),
     ("wasi:filesystem/", "pass files as arguments, as bytes or links"),
     ("wasi:http/", "fetch in a task of its own and pass its result"),
     ("wasi:sockets/", "fetch in a task of its own and pass its result"),
-    ("wasi:cli/", "build without it (--stub-wasi), log by wasi:logging/logging"),
+    (
+        "wasi:cli/",
+        "build without it (--stub-wasi), log by wasi:logging/logging",
+    ),
     ("wasi:io/", "build without it (--stub-wasi), log by wasi:logging/logging"),
     ("wasi:logging/", "its function is log"),
-    ("homestar:host/", "homestar:host/helpers@0.1.1 has print and get-current-time"),
+    (
+        "homestar:host/",
+        "homestar:host/helpers@0.1.1 has print and get-current-time",
+    ),
 ];
 
 pub fn refuse_import(module: &str, name: &str) -> Option<Refusal> {
@@ -333,6 +344,7 @@ pub fn refuse_import(module: &str, name: &str) -> Option<Refusal> {
     }
     let known = INSTEAD.iter().find(|(start, _)| module.starts_with(start));
     let instead = known.map_or("pass it as an argument", |(_, text)| text);
-    let text = format!("it imports {module} {name}, which is not offered: {instead}");
+    let text =
+        format!("it imports {module} {name}, which is not offered: {instead}");
     Some(Refusal("refused/import", text))
 }

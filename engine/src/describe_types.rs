@@ -98,7 +98,11 @@ impl<'a> TypeTable<'a> {
         Ok(Item::Map(vec![(name, body)]))
     }
 
-    fn maybe(&mut self, ty: &Option<Type>, level: usize) -> Result<Item, Bound> {
+    fn maybe(
+        &mut self,
+        ty: &Option<Type>,
+        level: usize,
+    ) -> Result<Item, Bound> {
         match ty {
             Some(ty) => Ok(Item::Int(self.number(ty, level)?)),
             None => Ok(Item::Null),

@@ -332,7 +332,8 @@ pub struct Table {
     ) -> Outcome,
     instance_free: unsafe extern "C" fn(*mut c_void),
     find: unsafe extern "C" fn(*mut c_void, View) -> u32,
-    call: unsafe extern "C" fn(*mut c_void, *const Call, *mut CFault) -> Outcome,
+    call:
+        unsafe extern "C" fn(*mut c_void, *const Call, *mut CFault) -> Outcome,
     memory: unsafe extern "C" fn(*mut c_void) -> Memory,
     fuel_used: unsafe extern "C" fn(*mut c_void) -> u64,
     memory_peak: unsafe extern "C" fn(*mut c_void) -> u64,

@@ -171,9 +171,7 @@ fn number(r: &mut Reader, ty: &Type) -> Option<ValRaw> {
             ValRaw::i32(range(low, i32::MAX.into(), r.integer()?)? as i32)
         }
         Type::U16 => ValRaw::u32(range(0, 0xffff, r.integer()?)? as u32),
-        Type::S16 => {
-            ValRaw::i32(range(-0x8000, 0x7fff, r.integer()?)? as i32)
-        }
+        Type::S16 => ValRaw::i32(range(-0x8000, 0x7fff, r.integer()?)? as i32),
         Type::U8 => ValRaw::u32(range(0, 0xff, r.integer()?)? as u32),
         Type::S8 => ValRaw::i32(range(-0x80, 0x7f, r.integer()?)? as i32),
         _ => return None, // f32 and char have rules of their own

@@ -2,7 +2,6 @@
 //! The WebAssembly engines of IPVM behind one small C interface, declared in
 //! `ipvm_engine.h`. `door` is the interface, `backend_*` one engine each.
 
-
 mod backend_wasmi;
 mod backend_wasmtime;
 mod budget;

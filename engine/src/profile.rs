@@ -47,7 +47,8 @@ pub fn check(wasm: &[u8]) -> Result<Encoding, Failure> {
             first = false;
         }
         if let Payload::ModuleSection { unchecked_range: inside, .. }
-        | Payload::ComponentSection { unchecked_range: inside, .. } = &payload
+        | Payload::ComponentSection { unchecked_range: inside, .. } =
+            &payload
             && inside.end > wasm.len()
         {
             // The parser takes the end of the bytes for the end of these.

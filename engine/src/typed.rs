@@ -75,7 +75,9 @@ fn read(r: &mut Reader, ty: &Type) -> Option<Val> {
             _ => return None,
         },
         Type::Result(result) => match read_case(r)? {
-            (n, 0) => Val::Result(Ok(read_payload(r, n, result.ok().as_ref())?)),
+            (n, 0) => {
+                Val::Result(Ok(read_payload(r, n, result.ok().as_ref())?))
+            }
             (n, 1) => {
                 Val::Result(Err(read_payload(r, n, result.err().as_ref())?))
             }
@@ -255,9 +257,9 @@ pub fn zero(ty: &Type) -> Option<Val> {
         Type::S64 => Val::S64(0),
         Type::U64 => Val::U64(0),
         Type::Record(record) => {
-            let fields = record.fields().map(|field| {
-                Some((field.name.to_string(), zero(&field.ty)?))
-            });
+            let fields = record
+                .fields()
+                .map(|field| Some((field.name.to_string(), zero(&field.ty)?)));
             Val::Record(fields.collect::<Option<_>>()?)
         }
         _ => return None,

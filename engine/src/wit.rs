@@ -44,8 +44,7 @@ unsafe extern "C" fn ipvm_embed_wit(
         let package =
             resolve.push_str("world.wit", wit.text()).map_err(invalid)?;
         let name = Some(world.text()).filter(|name| !name.is_empty());
-        let world =
-            resolve.select_world(&[package], name).map_err(invalid)?;
+        let world = resolve.select_world(&[package], name).map_err(invalid)?;
         let mut module = wasm.bytes().to_vec();
         wit_component::embed_component_metadata(
             &mut module,

@@ -26,8 +26,8 @@ struct head {
     uint64_t len; /* of the artifact */
 };
 
-static const uint8_t magic[8] = {'i', 'p', 'v', 'm', 'm', 'o', 'd',
-                                 MODULE_CACHE_FORMAT};
+static const uint8_t magic[8] = {'i', 'p', 'v', 'm',
+                                 'm', 'o', 'd', MODULE_CACHE_FORMAT};
 
 enum { NAME_MAX_LEN = 2 * SHA256_LEN + 8 };
 
@@ -133,8 +133,8 @@ static bool read_head(const struct module_cache *cache, const char *name,
 static bool has_hash(int file, size_t len, const Hash *expected)
 {
     Hash found;
-    void *data = mmap(NULL, len, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file,
-                      0);
+    void *data =
+        mmap(NULL, len, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
 
     if (data == MAP_FAILED)
         return false;

@@ -75,7 +75,8 @@ static void consider(int directory, const char *name, struct listing *listing)
 void module_cache_evict(int directory, uint64_t size_max)
 {
     struct listing listing = {0};
-    const int again = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int again =
+        openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *stream = again < 0 ? NULL : fdopendir(again);
 
     if (stream == NULL) {

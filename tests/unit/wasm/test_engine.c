@@ -125,7 +125,6 @@ static void gives_an_i32_in_the_low_bits_only(void **state)
     }
 }
 
-
 /* Each row: a function of one i32 giving one i32, what it does, how it ends. */
 static const struct {
     const char *what;
@@ -136,9 +135,8 @@ static const struct {
     {"unreachable", "unreachable", ENGINE_TRAPPED, "unreachable"},
     {"division by zero", "(i32.div_s (i32.const 1) (i32.const 0))",
      ENGINE_TRAPPED, "divide by zero"},
-    {"division overflow",
-     "(i32.div_s (i32.const 0x80000000) (i32.const -1))", ENGINE_TRAPPED,
-     "integer overflow"},
+    {"division overflow", "(i32.div_s (i32.const 0x80000000) (i32.const -1))",
+     ENGINE_TRAPPED, "integer overflow"},
     {"conversion of NaN", "(i32.trunc_f32_s (f32.const nan))", ENGINE_TRAPPED,
      "conversion to integer"},
     {"load out of bounds", "(i32.load (i32.const 65533))", ENGINE_TRAPPED,
@@ -359,8 +357,7 @@ static void stops_when_fuel_is_used_up(void **state)
         assert_int_equal(call(&run, "f", 100, &result), ENGINE_RAN);
         const uint64_t used = engine_fuel_used(run.instance);
         assert_in_range(used, 100, 2000);
-        assert_int_equal(call(&run, "f", 1000000, &result),
-                         ENGINE_LIMIT_FUEL);
+        assert_int_equal(call(&run, "f", 1000000, &result), ENGINE_LIMIT_FUEL);
         end(&run);
     }
 }
@@ -457,8 +454,7 @@ static const struct engine_import imports[] = {
 static EngineOutcome run_tell(EngineKind kind, struct told *told,
                               EngineNumber *result, struct engine_fault *fault)
 {
-    struct run run = {
-        .imports = imports, .import_count = 2, .context = told};
+    struct run run = {.imports = imports, .import_count = 2, .context = told};
 
     assert_int_equal(begin(&run, kind, METER_NONE, USES_TELL), ENGINE_RAN);
     const EngineOutcome outcome = call(&run, "f", 7, result);
@@ -577,15 +573,21 @@ static const struct {
     {"tail calls", "(module (func $f (return_call $f)))", true},
     {"extended constants",
      "(module (global i32 (i32.add (i32.const 1) (i32.const 2))))", true},
-    {"several results", "(module (func (result i32 i32)"
-                        " (i32.const 1) (i32.const 2)))", true},
+    {"several results",
+     "(module (func (result i32 i32)"
+     " (i32.const 1) (i32.const 2)))",
+     true},
     {"references", "(module (func (param externref)) (table 1 externref))",
      true},
-    {"bulk memory", "(module (memory 1) (func (memory.fill (i32.const 0)"
-                    " (i32.const 1) (i32.const 2))))", true},
+    {"bulk memory",
+     "(module (memory 1) (func (memory.fill (i32.const 0)"
+     " (i32.const 1) (i32.const 2))))",
+     true},
     {"threads", "(module (memory 1 1 shared))", false},
-    {"atomics", "(module (memory 1) (func (result i32)"
-                " (i32.atomic.load (i32.const 0))))", false},
+    {"atomics",
+     "(module (memory 1) (func (result i32)"
+     " (i32.atomic.load (i32.const 0))))",
+     false},
     {"two memories", "(module (memory 1) (memory 1))", false},
     {"64-bit memory", "(module (memory i64 1))", false},
     {"exceptions", "(module (tag $e) (func (throw $e)))", false},
@@ -639,8 +641,8 @@ static void refuses_every_truncation_of_a_module(void **state)
             uint8_t *copy = malloc(len ? len : 1);
 
             memcpy(copy, wasm.data, len);
-            const Status status = engine_compile(
-                engine, bytes_of(copy, len), &artifact, &err);
+            const Status status =
+                engine_compile(engine, bytes_of(copy, len), &artifact, &err);
             // The bare header, and a cut between sections, are modules.
             if (status != STATUS_OK) {
                 assert_int_equal(status, STATUS_INVALID);
@@ -775,9 +777,9 @@ static void refuses_bytes_that_are_no_artifact(void **state)
     struct engine_module *module = NULL;
     struct error err = {0};
 
-    assert_int_equal(engine_load(engine, text_bytes(TEXT("no")), -1, &module,
-                                 &err),
-                     STATUS_CORRUPT);
+    assert_int_equal(
+        engine_load(engine, text_bytes(TEXT("no")), -1, &module, &err),
+        STATUS_CORRUPT);
     engine_close(engine);
 }
 
@@ -831,10 +833,10 @@ static void starts_each_instance_afresh(void **state)
             assert_int_equal(call(&run, "f", 0, &result), ENGINE_RAN);
             assert_int_equal(result, 2);
             engine_instance_free(run.instance);
-            assert_int_equal(
-                engine_instantiate(run.module, NULL, 0, NULL, &run.limits,
-                                   &run.instance, &run.fault),
-                ENGINE_RAN);
+            assert_int_equal(engine_instantiate(run.module, NULL, 0, NULL,
+                                                &run.limits, &run.instance,
+                                                &run.fault),
+                             ENGINE_RAN);
         }
         end(&run);
     }

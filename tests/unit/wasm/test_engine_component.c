@@ -67,8 +67,7 @@ static const char WIT[] =
     "  (i32.const 32))"
 
 static const char PURE[] =
-    "(module" GUEST_BODY
-    " (func (export \"twice\") (param f32) (result f32)"
+    "(module" GUEST_BODY " (func (export \"twice\") (param f32) (result f32)"
     "  (f32.add (local.get 0) (local.get 0))))";
 
 static const char LOGS[] =
@@ -201,8 +200,10 @@ static void tells_the_four_kinds_apart(void **state)
 
         describe(made[i], &described);
         if (refusal(&described))
-            fail_msg("%.*s", TEXT_ARG(value_get(refusal(&described),
-                                                TEXT("message"))->text));
+            fail_msg(
+                "%.*s",
+                TEXT_ARG(
+                    value_get(refusal(&described), TEXT("message"))->text));
         assert_text(value_get(&described.value, TEXT("kind")),
                     i == 0 ? "wit" : "component");
         arena_deinit(&described.arena);
@@ -229,8 +230,7 @@ static void says_how_to_call_both_forms_of_a_guest_alike(void **state)
         assert_text(value_get(core, TEXT("post")),
                     "cabi_post_demo:t/fns@1.0.0#echo");
         const Value *twice = function(&described, TEXT("twice"));
-        assert_null(
-            value_get(value_get(twice, TEXT("core")), TEXT("post")));
+        assert_null(value_get(value_get(twice, TEXT("core")), TEXT("post")));
         arena_deinit(&described.arena);
         free_bytes(made[i]);
     }
@@ -428,8 +428,10 @@ static const struct {
     {"demo:t/fns@1.0.0#both", "828202808101", ENGINE_RAN, "820162696e"},
     {"demo:t/fns@1.0.0#both", "82820d808101", ENGINE_TRAPPED, "unreachable"},
     /* A result that lies outside memory breaks the convention: a trap. */
-    {"demo:t/fns@1.0.0#both", "82821a7fffffff8109" "8100", ENGINE_TRAPPED,
-     ""},
+    {"demo:t/fns@1.0.0#both",
+     "82821a7fffffff8109"
+     "8100",
+     ENGINE_TRAPPED, ""},
     {"demo:t/fns@1.0.0#both", "82820480", ENGINE_BROKEN, "do not fit"},
     {"demo:t/fns@1.0.0#echo", "81430102", ENGINE_BROKEN, "do not fit"},
     {"nothing", "80", ENGINE_BROKEN, "no function nothing"},

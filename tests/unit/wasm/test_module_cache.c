@@ -60,8 +60,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-static Status put(struct module_cache *cache, const char *identity,
-                  size_t len)
+static Status put(struct module_cache *cache, const char *identity, size_t len)
 {
     const struct module_cache_key other = {text_of(identity), key.module};
     uint8_t *bytes = heap_alloc(len);
@@ -80,8 +79,7 @@ static Status get(struct module_cache *cache, const char *identity)
     uint8_t bytes[20000];
     int file = -1;
     size_t len = 0;
-    const Status status =
-        module_cache_get(cache, &other, &file, &len, NULL);
+    const Status status = module_cache_get(cache, &other, &file, &len, NULL);
 
     if (status != STATUS_OK)
         return status;
