@@ -2,6 +2,7 @@
 /* What a store promises about blocks and batches, whatever is below it. */
 #include "fixture.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -315,6 +316,28 @@ static void lets_a_callback_submit(void **state)
     assert_int_equal(chain.left, -1);
 }
 
+static size_t count_threads(void)
+{
+    size_t count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    while (readdir(tasks))
+        count++;
+    closedir(tasks);
+    return count;
+}
+
+static void starts_no_thread_for_a_lone_commit(void **state)
+{
+    struct fixture *fixture = *state;
+    struct order order = {0};
+    const size_t before = count_threads();
+    put_memo(fixture->store, "lone", "answer");
+    assert_gets(fixture->store, "answer");
+    assert_int_equal(count_threads(), before);
+    submit_numbered(fixture->store, &order, 0);
+    assert_int_equal(count_threads(), before + 1);
+}
+
 /* --- Threads ---------------------------------------------------------------- */
 
 enum { THREADS = 4, ROUNDS = 40 };
@@ -399,7 +422,8 @@ static void serves_many_threads(void **state)
         TEST(calls_back_in_the_order_of_submission),                          \
         TEST(writes_what_is_pending_when_it_closes),                          \
         TEST(tells_of_an_async_batch_that_was_refused),                       \
-        TEST(lets_a_callback_submit), TEST(serves_many_threads)
+        TEST(lets_a_callback_submit),                                         \
+        TEST(starts_no_thread_for_a_lone_commit), TEST(serves_many_threads)
 
 int main(void)
 {
