@@ -36,12 +36,12 @@ enum {
 };
 
 struct channel_shared {
-    uint32_t version; /* CHANNEL_VERSION */
     struct ring_shared jobs;
     struct ring_shared results;
     _Alignas(64) _Atomic uint32_t worker_sleeps; /* futex; 1: wake me */
     _Atomic uint32_t runner_sleeps;              /* 1: write the eventfd */
     _Atomic uint32_t spin_ns; /* how long the worker may spin */
+    uint32_t version;         /* CHANNEL_VERSION */
     /* The mailbox: `answers` counts answers to BLOCK. */
     _Alignas(64) _Atomic uint32_t answers;
     uint32_t answer_status;
