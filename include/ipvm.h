@@ -169,8 +169,8 @@ IPVM_API void ipvm_workflow_free(ipvm_workflow *workflow);
 /* CID of the workflow block; valid as long as `workflow`. */
 IPVM_API const char *ipvm_workflow_cid(const ipvm_workflow *workflow);
 IPVM_API uint32_t ipvm_workflow_task_count(const ipvm_workflow *workflow);
-/* Label of task `index`; valid as long as `workflow`. */
-IPVM_API const char *ipvm_workflow_label(const ipvm_workflow *workflow,
+/* Label of task `index`, "" beyond the last; valid as long as `workflow`. */
+IPVM_API const char *ipvm_workflow_label(ipvm_workflow *workflow,
                                          uint32_t index);
 
 /* ---------------------------------------------------------------- running */

@@ -272,15 +272,19 @@ int command_explain(struct cli *cli)
     if (ipvm_workflow_load(cli->vm, cli->words[0], &workflow, &error) !=
         IPVM_OK)
         return is_cid ? explain_cid(cli, &cid) : cli_fail(cli, &error);
-    if (explain_workflow(cli->vm->store, workflow->workflow,
-                         workflow->remember_as, &explanation,
-                         &err) != STATUS_OK) {
+    struct workflow *loaded;
+    Status status = lib_workflow(workflow, &loaded, &err);
+    if (status == STATUS_OK)
+        status = explain_workflow(cli->vm->store, loaded,
+                                  text_of(workflow->remember_as), &explanation,
+                                  &err);
+    if (status != STATUS_OK) {
         code = cli_error(cli, EXIT_TROUBLE, "%s", err.message);
     } else {
         if (cli->json)
-            print_json(workflow->workflow, explanation);
+            print_json(loaded, explanation);
         else
-            print_workflow(cli, workflow->workflow, explanation);
+            print_workflow(cli, loaded, explanation);
         explanation_free(explanation);
     }
     ipvm_workflow_free(workflow);

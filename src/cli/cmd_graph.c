@@ -263,19 +263,24 @@ int command_graph(struct cli *cli)
     if (ipvm_workflow_load(cli->vm, cli->words[0], &workflow, &error) !=
         IPVM_OK)
         return cli_fail(cli, &error);
-    struct drawing drawing = {.workflow = workflow->workflow};
+    struct drawing drawing = {.explanation = NULL};
     struct explanation *explanation = NULL;
+    struct workflow *loaded = NULL;
     buffer_init(&drawing.out, GRAPH_BYTES_MAX);
-    if (drawing.workflow->count > TASKS_DRAWN_MAX && svg) {
-        code = cli_error(cli, EXIT_INPUT,
-                         "graph: %u tasks are too many for a picture (%d); "
-                         "try --format dot",
-                         drawing.workflow->count, TASKS_DRAWN_MAX);
-    } else if (explain_workflow(cli->vm->store, drawing.workflow,
-                                workflow->remember_as, &explanation,
-                                &err) != STATUS_OK) {
-        code = cli_error(cli, EXIT_TROUBLE, "%s", err.message);
+    Status status = lib_workflow(workflow, &loaded, &err);
+    if (status == STATUS_OK && svg && loaded->count > TASKS_DRAWN_MAX)
+        status = fail(&err, STATUS_LIMIT,
+                      "graph: %u tasks are too many for a picture (%d); try "
+                      "--format dot",
+                      loaded->count, TASKS_DRAWN_MAX);
+    if (status == STATUS_OK)
+        status = explain_workflow(cli->vm->store, loaded,
+                                  text_of(workflow->remember_as), &explanation,
+                                  &err);
+    if (status != STATUS_OK) {
+        code = cli_error(cli, EXIT_INPUT, "%s", err.message);
     } else {
+        drawing.workflow = loaded;
         drawing.explanation = explanation;
         if (svg)
             draw_svg(&drawing);

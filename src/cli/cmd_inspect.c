@@ -173,9 +173,11 @@ static void try_workflow(struct inspection *inspection)
 {
     ipvm_workflow *workflow;
     ipvm_error error;
+    struct workflow *loaded;
     if (ipvm_workflow_load(inspection->cli->vm, inspection->what, &workflow,
                            &error) == IPVM_OK) {
-        say_workflow(inspection, workflow->workflow);
+        if (lib_workflow(workflow, &loaded, NULL) == STATUS_OK)
+            say_workflow(inspection, loaded);
         // Facts borrow from it until they are printed.
         facts_print(&inspection->facts, inspection->cli);
         ipvm_workflow_free(workflow);

@@ -6,6 +6,7 @@
 
 #include "ipvm.h"
 #include "run/load.h"
+#include "run/root.h"
 #include "run/run.h"
 
 struct ipvm {
@@ -15,17 +16,29 @@ struct ipvm {
     struct loader loader;
 };
 
+/* Loaded, or only its outputs known: what lib_workflow() makes of it. */
 struct ipvm_workflow {
-    struct workflow *workflow;
-    char cid[CID_TEXT_MAX];
-    Text remember_as; /* owned: the manifest's path */
+    ipvm *vm;
+    struct workflow *workflow; /* NULL before it is needed */
+    struct root *root;         /* validated here before; or NULL */
+    Cid cid;
+    char cid_text[CID_TEXT_MAX];
+    char *remember_as;
+    char **labels; /* ended by NUL; made when they are asked for */
 };
 
+/* A run, or its answer from the memo by the workflow's outputs alone. */
 struct ipvm_run {
     ipvm *vm;
+    const struct ipvm_workflow *workflow;
     struct run *run;
-    struct arena arena; /* what ipvm_output points to */
+    struct root_answer *answers; /* if `run` is NULL: one per output */
+    struct arena arena;          /* what ipvm_output points to */
 };
+
+/* The loaded workflow. */
+Status lib_workflow(ipvm_workflow *workflow, struct workflow **out,
+                    struct error *err);
 
 /* Copies the words of `err` and gives its status. */
 ipvm_status lib_fail(Status status, const struct error *err,

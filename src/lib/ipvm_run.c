@@ -46,20 +46,69 @@ static void on_event(void *context, const struct run *run,
     ipvm_event event = {
         .kind = kinds[inner->kind],
         .task = inner->task,
-        .label = inner->task < workflow->count
-                     ? workflow->tasks[inner->task].label.data
-                     : "",
+        .label = "",
         .end = "",
         .text = "",
         .done = counts.done,
         .total = counts.wanted,
     };
+    if (inner->task < workflow->count)
+        event.label =
+            arena_copy_text(&outer->arena, workflow->tasks[inner->task].label)
+                .data;
     if (inner->kind == RUN_TASK_FINISHED)
         fill_finished(&event, inner->report);
     else if (inner->text.len > 0)
         event.text = arena_copy_text(&outer->arena, inner->text).data;
     outer->options->on_event(outer->options->context, &event);
 }
+
+/* --- Answered by the root ------------------------------------------------ */
+
+static void tell_answers(const ipvm_run_options *options, const ipvm_run *run)
+{
+    const struct root *root = run->workflow->root;
+    for (uint32_t index = 0; index < root->output_count; index++) {
+        const struct root_answer *answer = &run->answers[index];
+        const ipvm_event event = {
+            .kind = IPVM_TASK_FINISHED,
+            .task = index,
+            .label = root->outputs[index].label.data,
+            .is_hit = true,
+            .is_ok = !answer->is_upstream && answer->entry.is_ok,
+            .end = "",
+            .text = "",
+            .run_ns = answer->entry.run_ns,
+            .done = index + 1,
+            .total = root->output_count,
+        };
+        options->on_event(options->context, &event);
+    }
+}
+
+/* True if the memo knows every output: then nothing else is looked at. */
+static bool answer_by_root(ipvm *vm, ipvm_workflow *workflow,
+                           const ipvm_run_options *options, ipvm_run **out)
+{
+    struct root *root = workflow->root;
+    if (!root || options->no_memo || options->cross_check)
+        return false;
+    ipvm_run *run = HEAP_NEW(ipvm_run);
+    run->vm = vm;
+    run->workflow = workflow;
+    run->answers =
+        arena_array(&run->arena, root->output_count, sizeof *run->answers);
+    if (!root_answered(vm->store, root, run->answers)) {
+        ipvm_run_free(run);
+        return false;
+    }
+    if (options->on_event)
+        tell_answers(options, run);
+    *out = run;
+    return true;
+}
+
+/* --- Running ------------------------------------------------------------- */
 
 ipvm_status ipvm_run_workflow(ipvm *vm, ipvm_workflow *workflow,
                               const ipvm_run_options *options, ipvm_run **out,
@@ -75,16 +124,22 @@ ipvm_status ipvm_run_workflow(ipvm *vm, ipvm_workflow *workflow,
         .metered = outer.options->metered,
         .cross_check = outer.options->cross_check,
         .tick_ms = TICK_MS,
-        .remember_as = workflow->remember_as,
+        .remember_as = text_of(workflow->remember_as),
     };
+    struct workflow *loaded;
     struct run *run;
-    Status status = run_workflow(vm->executor, vm->modules, workflow->workflow,
-                                 &inner, &run, &err);
+    if (answer_by_root(vm, workflow, outer.options, out))
+        return IPVM_OK;
+    Status status = lib_workflow(workflow, &loaded, &err);
+    if (status == STATUS_OK)
+        status = run_workflow(vm->executor, vm->modules, loaded, &inner, &run,
+                              &err);
     arena_deinit(&outer.arena);
     if (status != STATUS_OK)
         return lib_fail(status, &err, error);
     *out = HEAP_NEW(ipvm_run);
     (*out)->vm = vm;
+    (*out)->workflow = workflow;
     (*out)->run = run;
     return IPVM_OK;
 }
@@ -100,13 +155,23 @@ void ipvm_run_free(ipvm_run *run)
 
 bool ipvm_run_succeeded(const ipvm_run *run)
 {
-    return run_succeeded(run->run);
+    if (run->run)
+        return run_succeeded(run->run);
+    for (uint32_t index = 0; index < run->workflow->root->output_count;
+         index++)
+        if (run->answers[index].is_upstream ||
+            !run->answers[index].entry.is_ok)
+            return false;
+    return true;
 }
 
 uint32_t ipvm_run_output_count(const ipvm_run *run)
 {
-    return run_of_workflow(run->run)->output_count;
+    return run->run ? run_of_workflow(run->run)->output_count
+                    : run->workflow->root->output_count;
 }
+
+/* --- Outputs ------------------------------------------------------------- */
 
 static Text text_of_cid(ipvm_run *run, Bytes cid)
 {
@@ -139,22 +204,22 @@ static Status fill_bytes(ipvm_run *run, const Value *value, ipvm_output *out,
     return STATUS_OK;
 }
 
-static Status fill_result(ipvm_run *run, uint32_t task,
-                          const struct run_task_report *report,
+static Status fill_result(ipvm_run *run, const struct result *result,
                           ipvm_output *out, struct error *err)
 {
-    struct result result;
     struct buffer json;
-    TRY(run_result(run->run, task, &run->arena, &result, err));
     const Value *value =
-        value_get(&result.value, result.is_ok ? TEXT("ok") : TEXT("error"));
-    Cid cid;
-    cid_from_hash(CODEC_DAG_CBOR, &report->result, &cid);
-    out->is_ok = result.is_ok;
-    out->cid = text_of_cid(run, cid_bytes(&cid)).data;
+        value_get(&result->value, result->is_ok ? TEXT("ok") : TEXT("error"));
+    out->is_ok = result->is_ok;
+    out->cid = text_of_cid(run, cid_bytes(&result->cid)).data;
     TRY(fill_bytes(run, value, out, err));
     buffer_init(&json, JSON_MAX);
+    // A map that only looks like a link has no DAG-JSON: show it all the same.
     Status status = dag_json_encode(value, &json, err);
+    if (status == STATUS_INVALID) {
+        buffer_clear(&json);
+        status = dag_json_print(value, &json, err);
+    }
     if (status == STATUS_OK)
         out->json =
             arena_copy_text(&run->arena, bytes_text(buffer_bytes(&json))).data;
@@ -162,25 +227,53 @@ static Status fill_result(ipvm_run *run, uint32_t task,
     return status;
 }
 
+static Status output_of_answer(ipvm_run *run, uint32_t index, ipvm_output *out,
+                               struct error *err)
+{
+    const struct root_answer *answer = &run->answers[index];
+    struct result result;
+    struct block *block;
+    out->label = run->workflow->root->outputs[index].label.data;
+    if (answer->is_upstream) {
+        result_error(TEXT("upstream"), &run->arena, &result);
+        return fill_result(run, &result, out, err);
+    }
+    TRY(store_get(run->vm->store, &answer->entry.result, &block, err));
+    Bytes bytes = arena_copy_bytes(&run->arena, block_bytes(block));
+    block_unref(block);
+    TRY(result_decode(bytes, &run->arena, &result, err));
+    return fill_result(run, &result, out, err);
+}
+
+static Status output_of_run(ipvm_run *run, uint32_t index, ipvm_output *out,
+                            struct error *err)
+{
+    const struct workflow *workflow = run_of_workflow(run->run);
+    uint32_t task = workflow->outputs[index];
+    struct run_task_report report;
+    struct result result;
+    run_report(run->run, task, &report);
+    out->label =
+        arena_copy_text(&run->arena, workflow->tasks[task].label).data;
+    out->message = report.message;
+    if (report.state.out == OUT_END)
+        out->end = end_name(report.state.end).data;
+    if (!report.has_result)
+        return STATUS_OK;
+    TRY(run_result(run->run, task, &run->arena, &result, err));
+    return fill_result(run, &result, out, err);
+}
+
 ipvm_status ipvm_run_output(ipvm_run *run, uint32_t index, ipvm_output *out,
                             ipvm_error *error)
 {
-    const struct workflow *workflow = run_of_workflow(run->run);
-    struct run_task_report report;
     struct error err = {0};
-
-    ASSERT(index < workflow->output_count);
-    uint32_t task = workflow->outputs[index];
-    run_report(run->run, task, &report);
     *out = (ipvm_output){
-        .label = workflow->tasks[task].label.data,
-        .end =
-            report.state.out == OUT_END ? end_name(report.state.end).data : "",
-        .cid = "",
-        .json = "",
-        .message = report.message,
-    };
-    if (!report.has_result)
-        return IPVM_OK;
-    return lib_fail(fill_result(run, task, &report, out, &err), &err, error);
+        .label = "", .end = "", .cid = "", .json = "", .message = ""};
+    Status status =
+        index >= ipvm_run_output_count(run)
+            ? fail(&err, STATUS_NOT_FOUND, "there is no output %u", index)
+        : run->run ? output_of_run(run, index, out, &err)
+                   : output_of_answer(run, index, out, &err);
+    return lib_fail(status, &err, error);
 }
