@@ -86,9 +86,11 @@ static void compile(struct job *job)
     Status status = engine_compile(engine, code, job->output, &err);
     if (status == STATUS_LIMIT)
         end_job(job, END_LIMIT_COMPILE, "%s", err.message);
+    else if (status == STATUS_INVALID || status == STATUS_UNSUPPORTED)
+        // Unsupported: a component, and an engine without components.
+        end_job(job, END_REFUSED_MODULE, "%s", err.message);
     else if (status != STATUS_OK)
-        end_job(job, status == STATUS_INVALID ? END_REFUSED_MODULE : END_HOST,
-                "%s", err.message);
+        end_job(job, END_HOST, "%s", err.message);
 }
 
 /* --- Calling ------------------------------------------------------------- */
@@ -145,6 +147,13 @@ static bool find_function(struct job *job, struct guest *guest)
                 "function %.*s has a type that cannot be converted: %.*s",
                 (int)(name.len < 200 ? name.len : 200), name.data,
                 (int)(refused.len < 100 ? refused.len : 100), refused.data);
+        return false;
+    }
+    // Kind 2 has no other way to be called.
+    if (guest->description->kind == GUEST_WIT && !guest->function->has_core) {
+        end_job(job, END_REFUSED_FUNCTION,
+                "function %.*s takes strings in another encoding than UTF-8",
+                (int)(name.len < 200 ? name.len : 200), name.data);
         return false;
     }
     return true;

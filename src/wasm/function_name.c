@@ -25,9 +25,14 @@ static bool is_lower(char c)
     return c >= 'a' && c <= 'z';
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
 static bool is_word(char c)
 {
-    return is_upper(c) || is_lower(c) || (c >= '0' && c <= '9') ||
+    return is_upper(c) || is_lower(c) || is_digit(c) ||
            (unsigned char)c >= 0x80;
 }
 
@@ -41,15 +46,18 @@ static char to_lower(char c)
     return is_upper(c) ? (char)(c - 'A' + 'a') : c;
 }
 
-// A word begins behind a separator, at "aB", and at the B of "ABc".
+/* A word begins behind a separator, at "aB", and at the B of "ABc". Digits
+ * belong to the letter before them. */
 static bool begins_word(Text name, size_t index, bool in_word)
 {
-    char c = name.data[index];
     if (!in_word)
         return true;
-    if (!is_upper(c))
+    if (!is_upper(name.data[index]))
         return false;
-    char before = name.data[index - 1];
+    size_t letter = index - 1;
+    while (letter > 0 && is_digit(name.data[letter]))
+        letter--;
+    char before = name.data[letter];
     bool lower_next = index + 1 < name.len && is_lower(name.data[index + 1]);
     return is_lower(before) || (is_upper(before) && lower_next);
 }
@@ -153,13 +161,13 @@ static Status fail_none(const struct description *description, Text name,
     }
     int len = (int)(name.len < 64 ? name.len : 64);
     if (nearest.data)
-        return fail(err, STATUS_INVALID,
+        return fail(err, STATUS_NOT_FOUND,
                     "no function %.*s, did you mean %.*s?", len, name.data,
                     (int)(nearest.len < 100 ? nearest.len : 100),
                     nearest.data);
     if (description->function_count == 0)
-        return fail(err, STATUS_INVALID, "the module exports no function");
-    return fail(err, STATUS_INVALID, "no function %.*s, the module has: %s",
+        return fail(err, STATUS_NOT_FOUND, "the module exports no function");
+    return fail(err, STATUS_NOT_FOUND, "no function %.*s, the module has: %s",
                 len, name.data, list);
 }
 

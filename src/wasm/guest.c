@@ -7,6 +7,7 @@
 
 enum {
     LOG_LINE_MAX = 4096, /* bytes of one line that are passed on */
+    LOG_CONTEXT_MAX = 256,
 };
 
 GuestOutcome guest_trap(struct guest *guest, const char *format, ...)
@@ -124,24 +125,29 @@ void guest_finish(struct guest *guest)
     guest->instance = NULL;
 }
 
+static size_t add_text(char *line, size_t len, Text text, size_t max)
+{
+    size_t some = text.len < max - len ? text.len : max - len;
+    if (some > 0)
+        memcpy(line + len, text.data, some);
+    return len + some;
+}
+
 void guest_log(struct guest *guest, LogLevel level, Text context, Text line)
 {
     char joined[LOG_LINE_MAX];
+    size_t len = 0, bad;
     if (!guest->host->log)
         return;
     // A line too long is cut here, where the guest cannot notice.
-    int len =
-        context.len == 0
-            ? snprintf(
-                  joined, sizeof joined, "%.*s",
-                  (int)(line.len < LOG_LINE_MAX ? line.len : LOG_LINE_MAX),
-                  line.data)
-            : snprintf(
-                  joined, sizeof joined, "%.*s: %.*s",
-                  (int)(context.len < 256 ? context.len : 256), context.data,
-                  (int)(line.len < LOG_LINE_MAX ? line.len : LOG_LINE_MAX),
-                  line.data);
-    size_t shown = len < 0 ? 0 : strnlen(joined, sizeof joined);
+    if (context.len > 0) {
+        len = add_text(joined, len, context, LOG_CONTEXT_MAX);
+        len = add_text(joined, len, TEXT(": "), sizeof joined);
+    }
+    len = add_text(joined, len, line, sizeof joined);
+    // The cut may have gone through a character.
+    if (!utf8_is_valid((Text){joined, len}, &bad))
+        len = bad;
     guest->host->log(guest->host->context, guest->request->ticket, level,
-                     (Text){joined, shown});
+                     (Text){joined, len});
 }

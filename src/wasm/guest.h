@@ -41,7 +41,6 @@ struct guest {
     bool may_import; /* imports trap inside cabi_realloc and post-return */
     bool counts_fuel;
     uint64_t random; /* bytes that random_get has given */
-    uint64_t log_bytes;
 
     /* How it came out. */
     End end;

@@ -129,6 +129,9 @@ static const struct {
     const char *prefix;
     const char *instead;
 } advice[] = {
+    {"ipvm:content",
+     "this version does not have it: take what a link leads to "
+     "as an argument"},
     {"wasi:clocks", "take the time as an argument"},
     {"wasi:random", "take random bytes as an argument"},
     {"wasi:filesystem", "take files as arguments: links to them"},

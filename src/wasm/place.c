@@ -96,7 +96,7 @@ Bytes place_bytes(struct source *source, const struct wit_type *type,
     if (!is_inside(source, address, len))
         source_break(source, is_text ? "returned string is out of bounds"
                                      : "returned list is out of bounds");
-    if (source->is_broken)
+    if (source->is_broken || len == 0)
         return bytes_of(NULL, 0);
     Bytes bytes = bytes_of(source->bytes.data + address, len);
     if (is_text && !utf8_is_valid(bytes_text(bytes), NULL))

@@ -10,7 +10,7 @@
 // wasi_snapshot_preview1 `errno`.
 enum { OK = 0, EBADF = 8, ENOSYS = 52 };
 
-enum { LINE_MAX_BYTES = 65536 };
+enum { LINE_MAX_BYTES = 4096 };
 
 static const char out_of_bounds[] =
     "wasi_snapshot_preview1: pointer out of bounds";

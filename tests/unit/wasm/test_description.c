@@ -166,21 +166,23 @@ static void finds_functions_by_loose_names(void **state)
         {"camel-case", "camelCase", 0},
         {"pascal_case", "PascalCase", 0},
         {"loud", "LOUD", 0},
+        {"Base64Decode", "base64-decode", 0},
         {"crop", NULL, "function crop could be: a:b/i#crop, a:b/j#crop"},
         {"to-pgn", NULL, "no function to-pgn, did you mean a:b/i#to-png?"},
         {"something-else", NULL,
          "no function something-else, the module has: a:b/i#to-png, "
-         "a:b/i#crop, a:b/j#crop, snake_case, camelCase, PascalCase, LOUD"},
+         "a:b/i#crop, a:b/j#crop, snake_case, camelCase, PascalCase, LOUD, "
+         "base64-decode"},
         {"", NULL, NULL},
     };
     static const char *const names[] = {
         "a:b/i#to-png", "a:b/i#crop", "a:b/j#crop", "snake_case",
-        "camelCase",    "PascalCase", "LOUD"};
-    struct wasm_function functions[7] = {0};
-    for (size_t index = 0; index < 7; index++)
+        "camelCase",    "PascalCase", "LOUD",       "base64-decode"};
+    struct wasm_function functions[8] = {0};
+    for (size_t index = 0; index < 8; index++)
         functions[index].name = text_of(names[index]);
     const struct description description = {.functions = functions,
-                                            .function_count = 7};
+                                            .function_count = 8};
     for (size_t index = 0; index < sizeof rows / sizeof rows[0]; index++) {
         const struct wasm_function *found = NULL;
         struct error err = {.message = ""};

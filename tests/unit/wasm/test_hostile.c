@@ -4,6 +4,11 @@
 #include "player.h"
 #include "wat.h"
 
+#include <pthread.h>
+#include <time.h>
+
+#include "wasm/call.h"
+
 static void free_wasm(Bytes wasm)
 {
     free((void *)(uintptr_t)wasm.data);
@@ -535,6 +540,38 @@ static void counts_fuel_and_memory(void **state)
     assert_true(player->cost.bytes_out > 0);
 }
 
+static void *interrupt_soon(void *context)
+{
+    const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
+    nanosleep(&pause, NULL);
+    wasm_performer_interrupt(context);
+    return NULL;
+}
+
+static void stops_in_process_when_interrupted(void **state)
+{
+    (void)state;
+    struct player player;
+    pthread_t thread;
+    const struct wasm_performer_options options = {.in_process = true};
+    player_open(&player);
+    wasm_performer_close(&player.performer);
+    wasm_performer_open(&options, &player.performer);
+    Bytes wasm = wat_to_wasm("(module (func (export \"f\") loop br 0 end)"
+                             " (func (export \"g\")))");
+    struct play play = {.wasm = wasm, .function = "g", .args = "[]"};
+    assert_string_equal(player_play(&player, &play), "{\"ok\":null}");
+    play.function = "f";
+    pthread_create(&thread, NULL, interrupt_soon, &player.performer);
+    assert_string_equal(player_play(&player, &play), "limit/time");
+    pthread_join(thread, NULL);
+    // Whoever comes next is not stopped by it.
+    play.function = "g";
+    assert_string_equal(player_play(&player, &play), "{\"ok\":null}");
+    free_wasm(wasm);
+    player_close(&player);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -549,6 +586,7 @@ int main(void)
         cmocka_unit_test(refuses_imports_by_name),
         cmocka_unit_test(answers_preview1_without_a_world),
         cmocka_unit_test(counts_fuel_and_memory),
+        cmocka_unit_test(stops_in_process_when_interrupted),
     };
     return cmocka_run_group_tests(tests, open_player, close_player);
 }
