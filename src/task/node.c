@@ -250,6 +250,30 @@ static Status take_events(struct reader *reader, struct fy_parser *parser,
     return status;
 }
 
+/* YAML is UTF-8 without control characters; libfyaml 0.7 may loop for ever on
+ * anything else, so it never sees it. */
+static Status check_characters(Bytes bytes, struct error *err)
+{
+    size_t bad = bytes.len, line = 1, column = 1;
+
+    bool is_utf8 = utf8_is_valid(bytes_text(bytes), &bad);
+    if (is_utf8)
+        bad = bytes.len;
+    for (size_t i = 0; i < bad; i++) {
+        uint8_t at = bytes.data[i];
+        if ((at < ' ' && at != '\t' && at != '\n' && at != '\r') || at == 0x7f)
+            return fail(err, STATUS_INVALID,
+                        "%zu:%zu: the control character 0x%02x is not allowed",
+                        line, column, at);
+        column = at == '\n' ? 1 : column + ((at & 0xc0) != 0x80);
+        line += at == '\n';
+    }
+    if (!is_utf8)
+        return fail(err, STATUS_INVALID, "%zu:%zu: the text is not UTF-8",
+                    line, column);
+    return STATUS_OK;
+}
+
 Status node_read(Bytes bytes, struct arena *arena, struct node **out,
                  struct error *err)
 {
@@ -260,6 +284,8 @@ Status node_read(Bytes bytes, struct arena *arena, struct node **out,
     if (bytes.len > DOCUMENT_BYTES_MAX)
         return fail(err, STATUS_LIMIT, "1:1: larger than %d bytes",
                     DOCUMENT_BYTES_MAX);
+    if (bytes.len > 0)
+        TRY(check_characters(bytes, err));
     fy_diag_cfg_default(&quiet);
     quiet.fp = NULL;
     cfg.diag = fy_diag_create(&quiet);

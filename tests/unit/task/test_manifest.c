@@ -144,6 +144,8 @@ static void says_what_is_wrong_and_where(void **state)
         {"", "m.yaml:1:1: the file is empty"},
         {"# nothing\n", "the file is empty"},
         {"x", "m.yaml:1:1: a manifest must be a map, got text"},
+        {"a: \x01", "m.yaml:1:4: the control character 0x01"},
+        {"a:\n  \xf0\xf0\xf0\xf0photo", "m.yaml:2:3: the text is not UTF-8"},
         {"[1]", "m.yaml:1:1: a manifest must be a map, got a list"},
         {"tasks: {}", "expected the key 'ipvm'"},
         {"ipvm: \"2.0\"\ntasks: {}", "m.yaml:1:7: this version reads"},
