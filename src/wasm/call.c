@@ -13,6 +13,10 @@
 #include "wasm/imports.h"
 #include "wasm/modules.h"
 
+/* Converted arguments are larger here than in the guest: what they may take
+ * beyond the task's memory limit. */
+#define ARGUMENTS_EXTRA ((uint64_t)512 << 20)
+
 /* One job. */
 struct job {
     struct modules *modules;
@@ -266,9 +270,9 @@ static void perform_call(struct job *job)
     struct links links;
     if (!read_call(job, &call) || !read_description(job, &description))
         return;
-    links_init(&links, job->host, &job->arena,
-               request->limits.memory ? request->limits.memory
-                                      : LIMIT_MEMORY_DEFAULT);
+    uint64_t memory =
+        request->limits.memory ? request->limits.memory : LIMIT_MEMORY_DEFAULT;
+    links_init(&links, job->host, &job->arena, memory + ARGUMENTS_EXTRA);
     struct guest guest = {
         .request = request,
         .host = job->host,

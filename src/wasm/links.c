@@ -32,8 +32,8 @@ Status links_charge(struct links *links, uint64_t bytes, struct error *err)
 {
     if (bytes > links->bytes_max - links->bytes)
         return fail(err, STATUS_LIMIT,
-                    "arguments take more than the %llu bytes of memory the "
-                    "task may use",
+                    "the arguments take more than %llu bytes, by the task's "
+                    "memory limit",
                     (unsigned long long)links->bytes_max);
     links->bytes += bytes;
     return STATUS_OK;
