@@ -64,6 +64,25 @@ void run_keep_block(struct run *run, const Hash *hash, Bytes block)
     run_batch_send(run);
 }
 
+/* What an awaited result stands on: its concrete entry or, for upstream, the
+ * symbolic one. False: nothing is known of it, and nothing stands on it. */
+static bool entry_behind(struct run *run, const struct await *await, Hash *out)
+{
+    bool upstream;
+    if (await->task == TASK_OUTSIDE) {
+        if (memo_get_symbolic(run->store, &await->symbolic, out, &upstream,
+                              NULL) != STATUS_OK)
+            return false;
+        if (upstream)
+            *out = await->symbolic;
+        return true;
+    }
+    const struct run_task *state = &run->tasks[await->task];
+    *out = state->has_concrete ? state->concrete
+                               : run->workflow->tasks[await->task].symbolic;
+    return state->has_result;
+}
+
 void run_record_symbolic(struct run *run, uint32_t task)
 {
     const struct task *what = &run->workflow->tasks[task];
@@ -73,12 +92,8 @@ void run_record_symbolic(struct run *run, uint32_t task)
     if (schedule_depends_on_effect(run->schedule, task))
         return; // FORMATS 2: entered only if everything awaited is pure.
     Hash *through = heap_array(what->await_count, sizeof *through);
-    for (uint32_t index = 0; index < what->await_count; index++) {
-        uint32_t awaited = what->awaits[index].task;
-        if (awaited == TASK_OUTSIDE || !run->tasks[awaited].has_concrete)
-            continue;
-        through[count++] = run->tasks[awaited].concrete;
-    }
+    for (uint32_t index = 0; index < what->await_count; index++)
+        count += entry_behind(run, &what->awaits[index], &through[count]);
     store_batch_symbolic(batch_of(run), &what->symbolic, &state->concrete,
                          !state->has_concrete, through, count);
     free(through);
