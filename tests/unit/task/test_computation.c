@@ -434,8 +434,8 @@ static void refuses_what_is_no_result(void **state)
                                 "\x01",
                                 "\xa0",
                                 "\xa1\x61x\x01",
-                                "\xa2\x62ok\x01\x65"
-                                "error\x02",
+                                ("\xa2\x62ok\x01\x65"
+                                 "error\x02"),
                                 "\xa1\x62ok\xfb\x7f\xf8\0\0\0\0\0\0"};
     const size_t lengths[] = {0, 1, 1, 4, 12, 13};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
