@@ -25,7 +25,9 @@ Status field_text(const Value *map, Text key, Text *out, struct error *err)
 Status field_list(const Value *map, Text key, size_t count_max,
                   const Value **out, struct error *err)
 {
+    static const Value empty = {.kind = VALUE_LIST};
     const Value *value = value_get(map, key);
+    *out = &empty;
     if (!value || value->kind != VALUE_LIST)
         return fail(err, STATUS_INVALID,
                     "module description: \"%.*s\" is missing or no list",

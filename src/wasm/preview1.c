@@ -126,7 +126,7 @@ PREVIEW1(fd_write)
         return ENGINE_GO_ON;
     const uint8_t *vectors =
         import_memory(caller, (uint32_t)params[1], (uint64_t)count * 8);
-    for (uint32_t index = 0; vectors && index < count; index++) {
+    for (size_t index = 0; vectors && index < count; index++) {
         uint32_t len = load32(vectors + 8 * index + 4);
         const uint8_t *bytes =
             import_memory(caller, load32(vectors + 8 * index), len);

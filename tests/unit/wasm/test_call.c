@@ -176,6 +176,12 @@ static void opens_links_for_the_ipvm_abi(void **state)
     const char *bad = player_put(player, CODEC_RAW, bytes_of("a\xff", 2));
     snprintf(args, sizeof args, "[{\"ipvm/text\":{\"/\":\"%s\"}}]", bad);
     expect(player, &play, "refused/argument");
+    // What no value may hold, a linked block may not either.
+    const char *low =
+        player_put(player, CODEC_DAG_CBOR,
+                   bytes_of("\x3b\xff\xff\xff\xff\xff\xff\xff\xff", 9));
+    snprintf(args, sizeof args, "[{\"ipvm/value\":{\"/\":\"%s\"}}]", low);
+    expect(player, &play, "refused/argument");
     // Blocks of other codecs stay links, here or not.
     char same[300];
     snprintf(args, sizeof args,
