@@ -8,8 +8,8 @@
 
 /* What people write: the exact name; else the part behind '#' where only one
  * function has it; else either of these in kebab, snake, camel, Pascal or
- * upper case. STATUS_INVALID: none or several; the message has the candidates
- * and the nearest name. */
+ * upper case. STATUS_NOT_FOUND: none, STATUS_INVALID: several; either way
+ * `err` has the nearest name or the candidates. */
 Status function_name_find(const struct description *description, Text name,
                           const struct wasm_function **out, struct error *err);
 

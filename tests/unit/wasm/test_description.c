@@ -175,6 +175,7 @@ static void finds_functions_by_loose_names(void **state)
          "base64-decode"},
         {"", NULL, NULL},
     };
+    const size_t several = 10; /* the row with "crop" */
     static const char *const names[] = {
         "a:b/i#to-png", "a:b/i#crop", "a:b/j#crop", "snake_case",
         "camelCase",    "PascalCase", "LOUD",       "base64-decode"};
@@ -193,7 +194,8 @@ static void finds_functions_by_loose_names(void **state)
             assert_true(text_equal(found->name, text_of(rows[index].found)));
             continue;
         }
-        assert_int_equal(status, STATUS_INVALID);
+        assert_int_equal(status,
+                         index == several ? STATUS_INVALID : STATUS_NOT_FOUND);
         if (rows[index].says)
             assert_string_equal(err.message, rows[index].says);
     }
