@@ -109,6 +109,18 @@ static const struct option get_options[] = {
     {0, NULL, NULL, NULL},
 };
 
+static void print_got(const char *cid, const char *path)
+{
+    struct arena arena = {0};
+    struct value_entry entries[] = {
+        {TEXT("cid"), value_text(text_of(cid))},
+        {TEXT("file"), value_text(text_of(path))},
+    };
+    Value value = value_map(&arena, entries, 2);
+    output_json(&value);
+    arena_deinit(&arena);
+}
+
 int command_get(struct cli *cli)
 {
     ipvm_error error;
@@ -128,7 +140,9 @@ int command_get(struct cli *cli)
         snprintf(path, sizeof path, "%s", asked ? asked : name);
     if (ipvm_save(cli->vm, cid, path, &error) != IPVM_OK)
         return cli_fail(cli, &error);
-    if (!cli->quiet)
+    if (cli->json)
+        print_got(cid, path);
+    else if (!cli->quiet)
         fprintf(stderr, "%s\n", path);
     return EXIT_OK;
 }
@@ -147,30 +161,11 @@ const struct command get_command = {
     .words_max = 1,
 };
 
-struct written {
-    bool failed;
-};
-
-static bool to_stdout(void *context, const void *data, size_t size)
-{
-    struct written *written = context;
-    written->failed = fwrite(data, 1, size, stdout) != size;
-    return !written->failed;
-}
-
 int command_cat(struct cli *cli)
 {
     int code = cli_open(cli, NULL);
-    for (int index = 0; code == EXIT_OK && index < cli->word_count; index++) {
-        struct written written = {false};
-        ipvm_error error;
-        if (ipvm_read(cli->vm, cli->words[index], to_stdout, &written,
-                      &error) == IPVM_OK)
-            continue;
-        code = written.failed ? cli_error(cli, EXIT_TROUBLE,
-                                          "cannot write to standard output")
-                              : cli_fail(cli, &error);
-    }
+    for (int index = 0; code == EXIT_OK && index < cli->word_count; index++)
+        code = output_content(cli, cli->words[index]);
     return code;
 }
 

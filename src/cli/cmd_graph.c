@@ -12,6 +12,7 @@
 #include "cli/layout.h"
 #include "cli/output.h"
 #include "cli/tables.h"
+#include "ipld/dag_json.h"
 #include "lib/handle.h"
 #include "run/explain.h"
 
@@ -20,9 +21,12 @@ enum { GRAPH_OUTPUT, GRAPH_FORMAT };
 static const struct option graph_options[] = {
     [GRAPH_OUTPUT] = {'o', "output", "FILE",
                       "where to; the ending .svg or .dot tells the format"},
-    [GRAPH_FORMAT] = {'f', "format", "NAME", "svg or dot (default: dot)"},
+    [GRAPH_FORMAT] = {'f', "format", "NAME",
+                      "svg, dot or json (default: dot, with --json json)"},
     {0, NULL, NULL, NULL},
 };
+
+typedef enum { FORMAT_DOT, FORMAT_SVG, FORMAT_JSON } Format;
 
 enum {
     BOX_WIDTH = 150,
@@ -210,20 +214,98 @@ static void draw_dot(struct drawing *drawing)
     buffer_add_text(out, TEXT("}\n"));
 }
 
+/* --- JSON ---------------------------------------------------------------- */
+
+static Value json_edge(struct arena *arena, const struct workflow *workflow,
+                       uint32_t to, const struct await *await)
+{
+    static const char *const branches[] = {
+        [BRANCH_OK] = "ok", [BRANCH_ERROR] = "error", [BRANCH_ANY] = "*"};
+    struct value_entry entries[] = {
+        {TEXT("await"), value_text(text_of(branches[await->branch]))},
+        {TEXT("from"), value_text(workflow->tasks[await->task].label)},
+        {TEXT("to"), value_text(workflow->tasks[to].label)},
+    };
+    return value_map(arena, entries, 3);
+}
+
+static Value json_node(struct arena *arena, const struct drawing *drawing,
+                       uint32_t index)
+{
+    const struct task *task = &drawing->workflow->tasks[index];
+    struct value_entry entries[] = {
+        {TEXT("does"), value_text(what_it_does(task))},
+        {TEXT("label"), value_text(task->label)},
+        {TEXT("why"),
+         value_text(text_of(drawing->explanation->tasks[index].why))},
+    };
+    return value_map(arena, entries, 3);
+}
+
+static void draw_json(struct drawing *drawing)
+{
+    const struct workflow *workflow = drawing->workflow;
+    struct arena arena = {0};
+    size_t edge_count = 0, edges_max = 0;
+    for (uint32_t index = 0; index < workflow->count; index++)
+        edges_max += workflow->tasks[index].await_count;
+    Value *edges = arena_array(&arena, edges_max, sizeof *edges);
+    Value *nodes = arena_array(&arena, workflow->count, sizeof *nodes);
+    for (uint32_t index = 0; index < workflow->count; index++) {
+        const struct task *task = &workflow->tasks[index];
+        nodes[index] = json_node(&arena, drawing, index);
+        for (uint32_t await = 0; await < task->await_count; await++)
+            if (task->awaits[await].task != TASK_OUTSIDE)
+                edges[edge_count++] =
+                    json_edge(&arena, workflow, index, &task->awaits[await]);
+    }
+    struct value_entry entries[] = {
+        {TEXT("edges"), value_list(edges, edge_count)},
+        {TEXT("tasks"), value_list(nodes, workflow->count)},
+    };
+    Value whole = value_map(&arena, entries, 2);
+    IGNORE(dag_json_encode(&whole, &drawing->out, NULL));
+    buffer_add_byte(&drawing->out, '\n');
+    arena_deinit(&arena);
+}
+
+static void draw(struct drawing *drawing, Format format)
+{
+    switch (format) {
+    case FORMAT_SVG:
+        draw_svg(drawing);
+        break;
+    case FORMAT_JSON:
+        draw_json(drawing);
+        break;
+    case FORMAT_DOT:
+        draw_dot(drawing);
+        break;
+    }
+}
+
 /* --- The command --------------------------------------------------------- */
 
-static int read_format(struct cli *cli, bool *svg)
+static int read_format(struct cli *cli, Format *out)
 {
+    static const char *const names[] = {
+        [FORMAT_DOT] = "dot", [FORMAT_SVG] = "svg", [FORMAT_JSON] = "json"};
     const char *format = cli_value(cli, GRAPH_FORMAT);
     const char *path = cli_value(cli, GRAPH_OUTPUT);
-    *svg = path && text_ends_with(text_of(path), TEXT(".svg"));
+    *out = cli->json && !path ? FORMAT_JSON : FORMAT_DOT;
+    if (path && text_ends_with(text_of(path), TEXT(".svg")))
+        *out = FORMAT_SVG;
+    if (path && text_ends_with(text_of(path), TEXT(".json")))
+        *out = FORMAT_JSON;
+    for (unsigned index = 0; format && index < 3; index++)
+        if (strcmp(format, names[index]) == 0) {
+            *out = (Format)index;
+            return EXIT_OK;
+        }
     if (!format)
         return EXIT_OK;
-    *svg = strcmp(format, "svg") == 0;
-    if (*svg || strcmp(format, "dot") == 0)
-        return EXIT_OK;
-    return cli_error(cli, EXIT_USAGE, "graph: --format: %s is not svg or dot",
-                     format);
+    return cli_error(cli, EXIT_USAGE,
+                     "graph: --format: %s is not svg, dot or json", format);
 }
 
 static int write_drawing(struct cli *cli, const struct buffer *out)
@@ -253,9 +335,9 @@ int command_graph(struct cli *cli)
     ipvm_workflow *workflow;
     ipvm_error error;
     struct error err = {0};
-    bool svg;
+    Format format;
 
-    int code = read_format(cli, &svg);
+    int code = read_format(cli, &format);
     if (code == EXIT_OK)
         code = cli_open(cli, NULL);
     if (code != EXIT_OK)
@@ -268,7 +350,8 @@ int command_graph(struct cli *cli)
     struct workflow *loaded = NULL;
     buffer_init(&drawing.out, GRAPH_BYTES_MAX);
     Status status = lib_workflow(workflow, &loaded, &err);
-    if (status == STATUS_OK && svg && loaded->count > TASKS_DRAWN_MAX)
+    if (status == STATUS_OK && format == FORMAT_SVG &&
+        loaded->count > TASKS_DRAWN_MAX)
         status = fail(&err, STATUS_LIMIT,
                       "graph: %u tasks are too many for a picture (%d); try "
                       "--format dot",
@@ -282,10 +365,7 @@ int command_graph(struct cli *cli)
     } else {
         drawing.workflow = loaded;
         drawing.explanation = explanation;
-        if (svg)
-            draw_svg(&drawing);
-        else
-            draw_dot(&drawing);
+        draw(&drawing, format);
         code = write_drawing(cli, &drawing.out);
     }
     explanation_free(explanation);

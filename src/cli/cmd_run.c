@@ -12,6 +12,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/tables.h"
+#include "ipld/dag_json.h"
 #include "task/limits.h"
 
 enum {
@@ -159,12 +160,6 @@ static bool take_head(void *context, const void *data, size_t size)
     return head->len < sizeof head->bytes;
 }
 
-static bool to_stdout(void *context, const void *data, size_t size)
-{
-    (void)context;
-    return fwrite(data, 1, size, stdout) == size;
-}
-
 struct outputs {
     struct cli *cli;
     ipvm_run *run;
@@ -181,7 +176,7 @@ static void stem_of(const char *path, char *out, size_t room)
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
     snprintf(out, room, "%.*s", (int)strcspn(name, "."), name);
-    if (!out[0])
+    if (!out[0] || strcmp(out, "-") == 0)
         snprintf(out, room, "workflow");
 }
 
@@ -206,7 +201,8 @@ static void plan_outputs(struct outputs *outputs)
             outputs->file = path;
     } else if (outputs->is_call) {
         // As any filter: bytes go down the pipe, never onto a terminal.
-        outputs->print_bytes = !isatty(STDOUT_FILENO) && !cli->json;
+        outputs->print_bytes =
+            !isatty(STDOUT_FILENO) && !cli->json && !outputs->no_files;
         outputs->no_files = true;
     } else {
         char stem[256];
@@ -251,10 +247,7 @@ static int print_output(struct outputs *outputs, const ipvm_output *output)
     if (output->end[0])
         return EXIT_FAILED; // The progress said so.
     if (output->is_bytes && outputs->print_bytes) {
-        if (ipvm_read(outputs->cli->vm, output->cid, to_stdout, NULL,
-                      &error) != IPVM_OK)
-            return cli_fail(outputs->cli, &error);
-        return EXIT_OK;
+        return output_content(outputs->cli, output->cid);
     }
     if (output->is_bytes && output->is_ok && !outputs->no_files) {
         ipvm_status status =
@@ -281,6 +274,8 @@ static int print_outputs(struct outputs *outputs)
         if (ipvm_run_output(outputs->run, index, &output, &error) != IPVM_OK)
             return cli_fail(outputs->cli, &error);
         int this = print_output(outputs, &output);
+        if (this > EXIT_FAILED) // The next one would fail the same way.
+            return this;
         if (code == EXIT_OK)
             code = this;
     }
@@ -288,6 +283,16 @@ static int print_outputs(struct outputs *outputs)
 }
 
 /* --- JSON ---------------------------------------------------------------- */
+
+/* The value itself; as text, should it be beyond what JSON is read of. */
+static Value json_value(struct arena *arena, const char *json)
+{
+    Value value;
+    Bytes copy = arena_copy_bytes(arena, text_bytes(text_of(json)));
+    if (dag_json_decode(copy, arena, &value, NULL) != STATUS_OK)
+        return value_text(bytes_text(copy));
+    return value;
+}
 
 static Value json_output(struct arena *arena, const ipvm_output *output,
                          const char *path)
@@ -308,8 +313,7 @@ static Value json_output(struct arena *arena, const ipvm_output *output,
             TEXT("cid"),
             value_text(arena_copy_text(arena, text_of(output->cid)))};
         entries[count++] = (struct value_entry){
-            TEXT("value"),
-            value_text(arena_copy_text(arena, text_of(output->json)))};
+            TEXT("value"), json_value(arena, output->json)};
     }
     if (output->message[0])
         entries[count++] = (struct value_entry){
@@ -397,8 +401,11 @@ static int run_it(struct cli *cli, struct asked *asked, bool is_call,
     progress_free(progress);
     if (status != IPVM_OK)
         return cli_fail(cli, &error);
-    int code =
-        cli->json ? json_outputs(&outputs, workflow) : print_outputs(&outputs);
+    int code = EXIT_OK;
+    if (!cli->json)
+        code = print_outputs(&outputs);
+    else if (!ipvm_interrupted(cli->vm))
+        code = json_outputs(&outputs, workflow);
     if (code == EXIT_OK && !succeeded)
         code = EXIT_FAILED;
     if (ipvm_interrupted(cli->vm))

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/tables.h"
@@ -155,6 +156,78 @@ static void man_all(void)
     printf(".Ed\n");
 }
 
+/* --- JSON ----------------------------------------------------------------- */
+
+static struct value_entry json_text(const char *key, const char *text)
+{
+    return (struct value_entry){text_of(key), value_text(text_of(text))};
+}
+
+static Value json_options(struct arena *arena, const struct option *options)
+{
+    size_t count = 0;
+    while (options && options[count].name)
+        count++;
+    Value *items = arena_array(arena, count, sizeof *items);
+    for (size_t index = 0; index < count; index++) {
+        struct value_entry entries[3];
+        const struct option *option = &options[index];
+        entries[0] = json_text("name", option->name);
+        entries[1] = json_text("help", option->help);
+        if (option->argument)
+            entries[2] = json_text("argument", option->argument);
+        items[index] = value_map(arena, entries, option->argument ? 3 : 2);
+    }
+    return value_list(items, count);
+}
+
+static Value json_command(struct arena *arena, const struct command *command)
+{
+    struct value_entry entries[5];
+    entries[0] = json_text("name", command->name);
+    entries[1] = json_text("summary", command->summary);
+    entries[2] = json_text("synopsis", command->synopsis);
+    entries[3] = json_text("description", command->description);
+    entries[4] = (struct value_entry){TEXT("options"),
+                                      json_options(arena, command->options)};
+    return value_map(arena, entries, 5);
+}
+
+/* The table of exit codes, a line for each, as a map. */
+static Value json_exit_codes(struct arena *arena)
+{
+    struct value_entry entries[16];
+    size_t count = 0;
+    for (const char *line = exit_codes; *line && count < 16;
+         line = strchr(line, '\n') + 1) {
+        size_t key = strcspn(line, " "), skip = key + strspn(line + key, " ");
+        entries[count++] = (struct value_entry){
+            {line, key},
+            value_text((Text){line + skip, strcspn(line + skip, "\n")})};
+    }
+    return value_map(arena, entries, count);
+}
+
+static void help_json(const struct command *only)
+{
+    struct arena arena = {0};
+    Value items[64];
+    size_t count = 0;
+    for (const struct command *const *command = commands; *command; command++)
+        if (!only || only == *command)
+            items[count++] = json_command(&arena, *command);
+    struct value_entry entries[] = {
+        {TEXT("commands"), value_list(items, count)},
+        {TEXT("common_options"), json_options(&arena, common_options)},
+        {TEXT("exit_codes"), json_exit_codes(&arena)},
+    };
+    Value whole = value_map(&arena, entries, 3);
+    output_json(&whole);
+    arena_deinit(&arena);
+}
+
+/* --- The command ---------------------------------------------------------- */
+
 enum { HELP_MAN };
 
 static const struct option help_options[] = {
@@ -165,7 +238,9 @@ static const struct option help_options[] = {
 int command_help(struct cli *cli)
 {
     if (cli->word_count == 0) {
-        if (cli_flag(cli, HELP_MAN))
+        if (cli->json)
+            help_json(NULL);
+        else if (cli_flag(cli, HELP_MAN))
             man_all();
         else
             help_all(cli->color);
@@ -175,7 +250,9 @@ int command_help(struct cli *cli)
     if (!command)
         return cli_error(cli, EXIT_USAGE,
                          "unknown command %s; see `ipvm help`", cli->words[0]);
-    if (cli_flag(cli, HELP_MAN))
+    if (cli->json)
+        help_json(command);
+    else if (cli_flag(cli, HELP_MAN))
         man_command(command);
     else
         help_command(command, cli->color);

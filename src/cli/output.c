@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/output.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -31,15 +33,18 @@ const char *style(bool color, Style style)
 
 void output_error(const struct cli *cli, int code, const char *message)
 {
+    struct arena arena = {0};
+    Text safe = output_safe(text_of(message), &arena);
     if (!cli->json) {
-        fprintf(stderr, "%sipvm:%s %s\n", style(cli->color_errors, STYLE_RED),
-                style(cli->color_errors, STYLE_NONE), message);
+        fprintf(stderr, "%sipvm:%s %.*s\n",
+                style(cli->color_errors, STYLE_RED),
+                style(cli->color_errors, STYLE_NONE), TEXT_ARG(safe));
+        arena_deinit(&arena);
         return;
     }
-    struct arena arena = {0};
     struct value_entry inner[] = {
         {TEXT("code"), value_int(code)},
-        {TEXT("message"), value_text(text_of(message))},
+        {TEXT("message"), value_text(safe)},
     };
     Value error = value_map(&arena, inner, 2);
     Value whole = value_map1(&arena, TEXT("error"), error);
@@ -87,6 +92,25 @@ void output_json(const Value *value)
     buffer_deinit(&json);
 }
 
+static bool write_out(void *context, const void *data, size_t size)
+{
+    bool *failed = context;
+    *failed = fwrite(data, 1, size, stdout) != size;
+    return !*failed;
+}
+
+int output_content(const struct cli *cli, const char *cid)
+{
+    bool failed = false;
+    ipvm_error error;
+    ipvm_status status = ipvm_read(cli->vm, cid, write_out, &failed, &error);
+    if (failed || (status == IPVM_OK && fflush(stdout) != 0))
+        return cli_error(cli, EXIT_TROUBLE,
+                         "cannot write to standard output: %s",
+                         strerror(errno));
+    return status == IPVM_OK ? EXIT_OK : cli_fail(cli, &error);
+}
+
 unsigned output_width(FILE *stream)
 {
     struct winsize size;
@@ -99,12 +123,14 @@ Text output_safe(Text text, struct arena *arena)
 {
     char *safe = arena_alloc(arena, text.len * 4 + 1);
     size_t len = 0;
+    bool is_utf8 = utf8_is_valid(text, NULL);
     for (size_t index = 0; index < text.len; index++) {
         unsigned char byte = (unsigned char)text.data[index];
         // C0, DEL, and C1 as UTF-8 (c2 80 … c2 9f).
         bool c1 = byte == 0xc2 && index + 1 < text.len &&
                   (unsigned char)text.data[index + 1] < 0xa0;
-        if ((byte < 0x20 && byte != '\t') || byte == 0x7f || c1)
+        bool stray = byte >= 0x80 && !is_utf8;
+        if ((byte < 0x20 && byte != '\t') || byte == 0x7f || c1 || stray)
             len += (size_t)snprintf(safe + len, 5, "\\x%02x", byte);
         else
             safe[len++] = (char)byte;

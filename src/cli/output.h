@@ -38,11 +38,14 @@ const char *show_bytes(uint64_t bytes, char out[SHORT_TEXT_MAX]);
 /* Prints a value as DAG-JSON and a newline on stdout. */
 void output_json(const Value *value);
 
+/* Prints a file's bytes; an exit code, after having said what is wrong. */
+int output_content(const struct cli *cli, const char *cid);
+
 /* Columns of the terminal behind `stream`, 80 if unknown. */
 unsigned output_width(FILE *stream);
 
-/* Text of foreign origin made safe for a terminal: control characters are
- * shown as \xNN. The result is in `arena`. */
+/* Text of foreign origin made safe for a terminal: control characters, and
+ * all that is not ASCII where it is not UTF-8, are shown as \xNN. The result is in `arena`. */
 Text output_safe(Text text, struct arena *arena);
 
 #endif

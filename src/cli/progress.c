@@ -60,42 +60,52 @@ static void erase(struct progress *progress)
         fputs("\033[1A\033[2K", stderr);
 }
 
+/* Lines must not wrap, or they could not be erased: words are cut off, the
+ * bar is left out, where the terminal is narrow. */
 static void draw_bar(struct progress *progress, unsigned width)
+{
+    char elapsed[SHORT_TEXT_MAX], words[128];
+    bool color = progress->cli->color_errors;
+    uint32_t wanted = progress->wanted ? progress->wanted : 1;
+    unsigned cells = width > 100 ? 30 : width > 78 ? 12 : 0;
+    unsigned full = (unsigned)((uint64_t)cells * progress->done / wanted);
+    int name_len = (int)(width > 78 ? 20 : width / 4);
+    snprintf(words, sizeof words, " %u/%u  %u ran, %u from the memo  %s",
+             progress->done, progress->wanted, progress->ran, progress->hits,
+             show_ns(clock_monotonic_ns() - progress->start_ns, elapsed));
+    fprintf(stderr, "%s%.*s%s ", style(color, STYLE_BOLD), name_len,
+            progress->name, style(color, STYLE_NONE));
+    for (unsigned cell = 0; cell < cells; cell++)
+        fputs(cell < full ? "█" : "░", stderr);
+    int room = (int)width - name_len - (int)cells - 2;
+    fprintf(stderr, "%.*s\n", room > 0 ? room : 0, words);
+    progress->drawn_lines++;
+}
+
+static void draw_running(struct progress *progress, const struct running *one,
+                         unsigned width)
 {
     char elapsed[SHORT_TEXT_MAX];
     bool color = progress->cli->color_errors;
-    uint32_t wanted = progress->wanted ? progress->wanted : 1;
-    unsigned cells = width > 100 ? 30 : width > 70 ? 20 : 0;
-    unsigned full = (unsigned)((uint64_t)cells * progress->done / wanted);
-    fprintf(stderr, "%s%.30s%s ", style(color, STYLE_BOLD), progress->name,
-            style(color, STYLE_NONE));
-    for (unsigned cell = 0; cell < cells; cell++)
-        fputs(cell < full ? "█" : "░", stderr);
-    fprintf(stderr, " %u/%u  %u ran, %u from the memo  %s\n", progress->done,
-            progress->wanted, progress->ran, progress->hits,
-            show_ns(clock_monotonic_ns() - progress->start_ns, elapsed));
+    int room = (int)width - 18; // "  ▶ ", and " 119.99 s" behind it
+    int label = room > 24 ? 24 : room > 1 ? room : 1;
+    show_ns(clock_monotonic_ns() - one->since_ns, elapsed);
+    fprintf(stderr, "  %s▶%s %-*.*s %s%s%s\n", style(color, STYLE_BLUE),
+            style(color, STYLE_NONE), label, label, one->label,
+            style(color, STYLE_DIM), elapsed, style(color, STYLE_NONE));
     progress->drawn_lines++;
 }
 
 static void draw(struct progress *progress)
 {
-    char elapsed[SHORT_TEXT_MAX];
-    uint64_t now = clock_monotonic_ns();
-    bool color = progress->cli->color_errors;
     unsigned width = output_width(stderr);
 
     erase(progress);
     for (uint32_t index = 0;
-         index < progress->running_count && index < RUNNING_SHOWN; index++) {
-        const struct running *one = &progress->running[index];
-        fprintf(stderr, "  %s▶%s %-24s %s%s%s\n", style(color, STYLE_BLUE),
-                style(color, STYLE_NONE), one->label, style(color, STYLE_DIM),
-                show_ns(now - one->since_ns, elapsed),
-                style(color, STYLE_NONE));
-        progress->drawn_lines++;
-    }
+         index < progress->running_count && index < RUNNING_SHOWN; index++)
+        draw_running(progress, &progress->running[index], width);
     draw_bar(progress, width);
-    progress->drawn_ns = now;
+    progress->drawn_ns = clock_monotonic_ns();
     fflush(stderr);
 }
 

@@ -13,6 +13,57 @@ struct outer_event {
     struct arena arena; /* strings of one event, ended by NUL */
 };
 
+/* The error itself, on one line. */
+static const char *words_of_error(const struct run *run, uint32_t task,
+                                  struct arena *arena)
+{
+    struct result result;
+    struct buffer json;
+    const char *words = "";
+    if (run_result(run, task, arena, &result, NULL) != STATUS_OK)
+        return words;
+    const Value *value = value_get(&result.value, TEXT("error"));
+    if (value && value->kind == VALUE_TEXT)
+        return arena_copy_text(arena, value->text).data;
+    buffer_init(&json, JSON_MAX);
+    if (value && dag_json_encode(value, &json, NULL) == STATUS_OK)
+        words = arena_copy_text(arena, bytes_text(buffer_bytes(&json))).data;
+    buffer_deinit(&json);
+    return words;
+}
+
+/* Why it came to this, for people; a task that did not run names the one
+ * where that began. */
+static const char *words_about(const struct run *run, uint32_t task,
+                               const struct run_task_report *report,
+                               struct arena *arena)
+{
+    const struct workflow *workflow = run_of_workflow(run);
+    const struct schedule_task_state *state = &report->state;
+    struct run_task_report cause;
+
+    bool has_cause = (state->by == BY_UPSTREAM || state->by == BY_BLOCKING) &&
+                     state->cause < workflow->count;
+    if (!report->message[0] && has_cause) {
+        Text label = workflow->tasks[state->cause].label;
+        run_report(run, state->cause, &cause);
+        if (state->by == BY_BLOCKING)
+            return arena_format(
+                       arena, "blocked by %.*s, which ended without a result",
+                       TEXT_ARG(label))
+                .data;
+        return arena_format(arena, "because %.*s gave %s error",
+                            TEXT_ARG(label),
+                            cause.state.out == OUT_OK ? "no" : "an")
+            .data;
+    }
+    if (!report->message[0] && state->out == OUT_END)
+        return end_sentence(state->end).data;
+    if (!report->message[0] && state->out == OUT_ERROR)
+        return words_of_error(run, task, arena);
+    return report->message;
+}
+
 static void fill_finished(ipvm_event *event,
                           const struct run_task_report *report)
 {
@@ -21,10 +72,7 @@ static void fill_finished(ipvm_event *event,
     event->ran = state->by == BY_RUNNING;
     event->is_ok = state->out == OUT_OK;
     event->end = state->out == OUT_END ? end_name(state->end).data : "";
-    event->text = report->message;
     event->run_ns = report->cost.wall_ns;
-    if (state->out == OUT_END && !event->text[0])
-        event->text = end_sentence(state->end).data;
 }
 
 static void on_event(void *context, const struct run *run,
@@ -56,10 +104,13 @@ static void on_event(void *context, const struct run *run,
         event.label =
             arena_copy_text(&outer->arena, workflow->tasks[inner->task].label)
                 .data;
-    if (inner->kind == RUN_TASK_FINISHED)
+    if (inner->kind == RUN_TASK_FINISHED) {
         fill_finished(&event, inner->report);
-    else if (inner->text.len > 0)
+        event.text =
+            words_about(run, inner->task, inner->report, &outer->arena);
+    } else if (inner->text.len > 0) {
         event.text = arena_copy_text(&outer->arena, inner->text).data;
+    }
     outer->options->on_event(outer->options->context, &event);
 }
 
@@ -255,7 +306,7 @@ static Status output_of_run(ipvm_run *run, uint32_t index, ipvm_output *out,
     run_report(run->run, task, &report);
     out->label =
         arena_copy_text(&run->arena, workflow->tasks[task].label).data;
-    out->message = report.message;
+    out->message = words_about(run->run, task, &report, &run->arena);
     if (report.state.out == OUT_END)
         out->end = end_name(report.state.end).data;
     if (!report.has_result)

@@ -81,8 +81,9 @@ static Status read_words(const struct loader *loader,
 {
     if (params && params->count != words->count)
         return fail(err, STATUS_INVALID,
-                    "the function takes %u arguments, %zu are given",
-                    params->count, words->count);
+                    "the function takes %u argument%s, %zu %s given",
+                    params->count, params->count == 1 ? "" : "s", words->count,
+                    words->count == 1 ? "is" : "are");
     for (size_t index = 0; index < words->count; index++) {
         const char *word = words->words[index];
         Status status = STATUS_OK;
