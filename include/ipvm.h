@@ -127,7 +127,8 @@ IPVM_API ipvm_status ipvm_add(ipvm *vm, const void *data, size_t size,
 /* Takes pieces of content in order; false stops with IPVM_CANCELLED. */
 typedef bool ipvm_sink(void *context, const void *data, size_t size);
 
-/* Reads a file's or raw block's bytes, verified, in constant memory. */
+/* Reads a file's or raw block's bytes, verified, in constant memory. `cid` may
+ * go on as a path down directories, "CID/a/b", and begin with /ipfs/. */
 IPVM_API ipvm_status ipvm_read(ipvm *vm, const char *cid, ipvm_sink *sink,
                                void *context, ipvm_error *error);
 /* The same into a file, which appears whole (by rename) or not at all. */

@@ -153,7 +153,7 @@ const struct command get_command = {
     .summary = "write content to a file",
     .description =
         "Writes a file's bytes, each block verified. The file appears whole or\n"
-        "not at all.",
+        "not at all. CID/a/b is a file in a directory.",
     .options = get_options,
     .examples = "  ipvm get bafy... -o photo.png\n",
     .run = command_get,
@@ -173,8 +173,9 @@ const struct command cat_command = {
     .name = "cat",
     .synopsis = "CID...",
     .summary = "print content",
-    .description = "Writes files' bytes to standard output, each block "
-                   "verified.",
+    .description =
+        "Writes files' bytes to standard output, each block verified. CID/a/b\n"
+        "is a file in a directory.",
     .examples = "  ipvm cat bafy... | head\n",
     .run = command_cat,
     .words_min = 1,

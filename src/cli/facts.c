@@ -71,9 +71,21 @@ static void print_lines(struct facts *facts, const struct cli *cli)
     }
 }
 
+/* "block bytes" is block_bytes to a program. */
+static Text json_key(struct facts *facts, Text key)
+{
+    char *copy = arena_alloc(&facts->arena, key.len + 1);
+    for (size_t index = 0; index < key.len; index++)
+        copy[index] = key.data[index] == ' ' ? '_' : key.data[index];
+    return (Text){copy, key.len};
+}
+
 void facts_print(struct facts *facts, const struct cli *cli)
 {
     if (cli->json) {
+        for (size_t index = 0; index < facts->count; index++)
+            facts->entries[index].key =
+                json_key(facts, facts->entries[index].key);
         Value whole = value_map(&facts->arena, facts->entries, facts->count);
         output_json(&whole);
     } else {

@@ -172,7 +172,7 @@ ipvm_status ipvm_read(ipvm *vm, const char *cid, ipvm_sink *sink,
     struct outer_sink outer = {sink, context};
     struct error err = {0};
     Cid root;
-    Status status = cid_from_text(text_of(cid), &root, &err);
+    Status status = content_resolve(vm->store, text_of(cid), &root, &err);
     if (status == STATUS_OK)
         status = content_read(vm->store, &root, give_piece, &outer, &err);
     return lib_fail(status, &err, error);
@@ -183,7 +183,7 @@ ipvm_status ipvm_save(ipvm *vm, const char *cid, const char *path,
 {
     struct error err = {0};
     Cid root;
-    Status status = cid_from_text(text_of(cid), &root, &err);
+    Status status = content_resolve(vm->store, text_of(cid), &root, &err);
     if (status == STATUS_OK)
         status = content_save(vm->store, &root, path, &err);
     return lib_fail(status, &err, error);
