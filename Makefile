@@ -88,7 +88,7 @@ HELPER_SOURCES := $(filter-out $(TEST_SOURCES) $(TEST_PROGRAM_SOURCES),\
   $(wildcard $(TEST_DIRS:%=%/*.c)))
 HELPER_HEADERS := $(wildcard $(TEST_DIRS:%=%/*.h))
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
-BENCH_SOURCES := $(filter-out bench/bench.c,$(wildcard bench/*.c))
+BENCH_SOURCES := $(wildcard bench/bench_*.c)
 
 TESTS := $(TEST_SOURCES:%.c=$(B)/%)
 TEST_PROGRAMS := $(TEST_PROGRAM_SOURCES:%.c=$(B)/%)
@@ -128,6 +128,7 @@ $(B)/src/%.o: CPPFLAGS += -include src/base/banned.h
 $(B)/src/run/%.o: CPPFLAGS += -DIPVM_LIBEXECDIR='"$(LIBEXECDIR)"'
 $(patsubst %.c,$(B)/%.o,$(wildcard src/run/*.c)): $(B)/libexecdir
 $(B)/tests/%.o: CPPFLAGS += -Itests
+$(B)/bench/%.o: CPPFLAGS += -Ibench
 
 $(B)/%.o: %.c $(B)/flags
 	$(compile)
@@ -320,8 +321,9 @@ fuzz-keep: ## add to the corpus what fuzzing found
 
 bench: ## measure every bar; table and build/bench.json
 	@tools/setup.sh test
-	+@$(MAKE) --no-print-directory MODE=release B=$(BUILD)/release benches guests
+	+@$(MAKE) --no-print-directory MODE=release B=$(BUILD)/release benches bench-parts guests
 	@tools/bench.sh $(BUILD)/bench.json $(BENCHES:$(B)/%=$(BUILD)/release/%)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 -include guest/guests.mk
+-include bench/bench.mk

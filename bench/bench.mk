@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+# What the benchmarks need beside their programs: guests, and Wasmtime with
+# nothing switched on to compare with.
+
+BENCH_GUESTS := $(addprefix bench/guests/,loop.wasm echo.wasm big.wasm)
+$(eval $(call wit_guest,bench/guests/echo.wasm))
+
+bench/guests/loop.wasm: bench/guests/loop.c
+	@echo '  GUEST $@'
+	@$(GUEST_CC) -o $@ $<
+
+bench/guests/big.wasm: bench/guests/big.c
+	@echo '  GUEST $@'
+	@$(GUEST_CC) -O3 -w -I/usr/include/stb -o $@ $<
+
+# From the crates that the engine's build left in its cache.
+BARE := $(B)/bench/bare
+$(BARE): engine/examples/bare.rs engine/Cargo.lock | $(ENGINE_ARCHIVE)
+	@mkdir -p $(@D)
+	@echo '  CARGO $@'
+	@target=$(abspath $(dir $(ENGINE_ARCHIVE))/../target); cd engine && \
+	  CARGO_TARGET_DIR=$$target PATH="$$(../tools/rust.sh):$$PATH" \
+	  cargo build --quiet --release --locked --example bare && \
+	  cp $$target/release/examples/bare $(abspath $@)
+
+.PHONY: bench-parts
+bench-parts: $(BENCH_GUESTS) $(BARE)
