@@ -13,7 +13,9 @@
 #include "worker/pool_state.h"
 
 /* Longer spinning than this costs others more than it saves (bench_worker). */
-enum { SPIN_ALONE_NS = 50000, SPIN_CROWDED_NS = 5000 };
+/* Alone: longer than it takes to wake the other side and be woken by it, or two
+ * that once slept would wake each other for ever, job after job. */
+enum { SPIN_ALONE_NS = 150000, SPIN_CROWDED_NS = 5000 };
 
 static struct worker *find_idle(const struct pool *pool,
                                 const struct run_request *request)
