@@ -36,6 +36,7 @@ struct decoder {
     const uint8_t *at;
     const uint8_t *end;
     size_t owed;
+    size_t items;   /* members of all lists and maps so far */
     unsigned depth; /* open lists and maps */
     struct arena *arena;
     struct error *err;
@@ -197,6 +198,9 @@ static Status open_items(struct decoder *decoder, uint64_t count,
     if (count > left || count * each + decoder->owed > left)
         return invalid(decoder, decoder->end,
                        "ends before the items it promises");
+    decoder->items += (size_t)count;
+    if (decoder->items > CODEC_ITEMS_MAX)
+        return invalid(decoder, decoder->at, "more items than 33,554,432");
     decoder->owed += (size_t)count * each;
     decoder->depth++;
     return STATUS_OK;

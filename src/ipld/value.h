@@ -56,6 +56,9 @@ struct value_entry {
 enum {
     VALUE_DEPTH_MAX = 100, /* of arguments and results (FORMATS 1) */
     CODEC_DEPTH_MAX = 128, /* of what a decoder takes */
+    /* Members of all lists and maps of what a DAG-CBOR decoder takes: a byte
+     * each in a hostile gibibyte would be 40 in memory. */
+    CODEC_ITEMS_MAX = 1 << 25,
 };
 
 static inline Value value_null(void)

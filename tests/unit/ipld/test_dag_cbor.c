@@ -290,6 +290,30 @@ static void a_full_buffer_is_a_limit_and_nothing_half_written(void **state)
     buffer_deinit(&out);
 }
 
+static void refuses_more_items_than_memory_should_hold(void **state)
+{
+    (void)state;
+    /* Two lists of half the bound each, and one item more. */
+    const size_t half = CODEC_ITEMS_MAX / 2;
+    struct arena arena = {0};
+    struct buffer bytes;
+    struct error err;
+    Value value;
+    buffer_init(&bytes, (size_t)CODEC_ITEMS_MAX + 64);
+    cbor_add_list(&bytes, 2);
+    for (int list = 0; list < 2; list++) {
+        cbor_add_list(&bytes, half);
+        memset(buffer_reserve(&bytes, half), 0x00, half);
+        buffer_advance(&bytes, half);
+    }
+    assert_int_equal(
+        dag_cbor_decode(buffer_bytes(&bytes), &arena, &value, &err),
+        STATUS_INVALID);
+    assert_non_null(strstr(err.message, "more items"));
+    buffer_deinit(&bytes);
+    arena_deinit(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +324,7 @@ int main(void)
         cmocka_unit_test(a_small_block_cannot_claim_a_big_tree),
         cmocka_unit_test(pieces_and_trees_give_the_same_bytes),
         cmocka_unit_test(a_full_buffer_is_a_limit_and_nothing_half_written),
+        cmocka_unit_test(refuses_more_items_than_memory_should_hold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
