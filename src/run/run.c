@@ -88,50 +88,62 @@ static void do_lookup(struct run *run, uint32_t task)
 
 /* --- Making a task concrete ---------------------------------------------- */
 
+/* The result of a computation outside the workflow, as the memo has it. */
+static Status outside_result(struct run *run, const struct await *await,
+                             Hash *out, struct error *err)
+{
+    struct memo_entry entry;
+    Hash concrete;
+    bool upstream;
+    TRY(memo_get_symbolic(run->store, &await->symbolic, &concrete, &upstream,
+                          err));
+    if (upstream) {
+        run_keep_upstream(run, run->scratch_task);
+        *out = run->tasks[run->scratch_task].result;
+        return STATUS_OK;
+    }
+    TRY(memo_get(run->store, &concrete, &entry, err));
+    if (!cid_sha256(&entry.result, CODEC_DAG_CBOR, out))
+        return fail(err, STATUS_CORRUPT, "a memo entry has no result");
+    return STATUS_OK;
+}
+
 /* What task->awaits[index] came out as, read from the store. */
 static Status load_awaited(struct run *run, const struct await *await,
-                           struct awaited *out, Hash *concrete,
-                           struct error *err)
+                           struct awaited *out, struct error *err)
 {
-    Hash result_hash;
-    if (await->task != TASK_OUTSIDE) {
-        const struct run_task *state = &run->tasks[await->task];
-        ASSERT(state->has_result);
-        result_hash = state->result;
-        *concrete = state->concrete;
-    } else {
-        struct memo_entry entry;
-        bool upstream;
-        TRY(memo_get_symbolic(run->store, &await->symbolic, concrete,
-                              &upstream, err));
-        if (upstream) {
-            run_keep_upstream(run, run->scratch_task);
-            result_hash = run->tasks[run->scratch_task].result;
-        } else {
-            TRY(memo_get(run->store, concrete, &entry, err));
-            if (!cid_sha256(&entry.result, CODEC_DAG_CBOR, &result_hash))
-                return fail(err, STATUS_CORRUPT, "a memo entry has no result");
-        }
-    }
-    Value *whole = ARENA_NEW(&run->arena, Value);
     struct result result;
-    TRY(run_load_result(run, &result_hash, &run->arena, &result, err));
+    Hash hash;
+    if (await->task != TASK_OUTSIDE) {
+        ASSERT(run->tasks[await->task].has_result);
+        hash = run->tasks[await->task].result;
+    } else {
+        TRY(outside_result(run, await, &hash, err));
+    }
+    TRY(run_load_result(run, &hash, &run->arena, &result, err));
+    Value *whole = ARENA_NEW(&run->arena, Value);
     *whole = result.value;
     *out = (struct awaited){.is_ok = result.is_ok, .result = whole};
     return STATUS_OK;
 }
 
+/* STATUS_NOT_FOUND: a branch mismatched, and nothing else. */
 static Status resolve(struct run *run, uint32_t task, Bytes *block, Hash *hash,
                       struct error *err)
 {
     const struct task *what = &run->workflow->tasks[task];
     struct awaited *awaited =
         arena_array(&run->arena, what->await_count, sizeof *awaited);
-    Hash *through =
-        arena_array(&run->arena, what->await_count, sizeof *through);
-    for (uint32_t index = 0; index < what->await_count; index++)
-        TRY(load_awaited(run, &what->awaits[index], &awaited[index],
-                         &through[index], err));
+    for (uint32_t index = 0; index < what->await_count; index++) {
+        Status status =
+            load_awaited(run, &what->awaits[index], &awaited[index], err);
+        // A result that was here and is gone is no mismatch.
+        if (status == STATUS_NOT_FOUND)
+            return fail(err, STATUS_CORRUPT,
+                        "a result that it awaits is not in the store any "
+                        "more");
+        TRY(status);
+    }
     struct block_sink sink = run_sink(run);
     return computation_resolve(what, awaited, &sink, &run->arena, block, hash,
                                err);
