@@ -35,7 +35,9 @@ struct form {
     bool is_ready;
     bool is_busy;
     struct run_artifact artifact;
-    struct waiter *waiters;
+    End end; /* once refused, such as a component by wasmi */
+    char message[RUN_MESSAGE_MAX];
+    struct waiter *waiters; /* oldest first */
     struct form *next;
 };
 
@@ -114,13 +116,12 @@ static struct module *find(struct modules *modules, const Cid *cid)
 
 /* --- Telling ------------------------------------------------------------ */
 
-static void tell(struct form *form)
+static void tell(struct form *form, End end, const char *message)
 {
-    struct module *module = form->module;
     struct module_ready ready = {
-        .end = module->end,
-        .message = module->message,
-        .description = module->description,
+        .end = end,
+        .message = message,
+        .description = form->module->description,
         .artifact = form->artifact,
     };
     struct waiter *waiter = form->waiters;
@@ -133,15 +134,38 @@ static void tell(struct form *form)
     }
 }
 
+/* A lost helper or a missing block may be there at the next try. */
+static bool is_final(End end)
+{
+    return !end_is_retried(end) && end != END_CANCELLED;
+}
+
+static void refuse_form(struct form *form, End end, const char *message)
+{
+    snprintf(form->message, sizeof form->message, "%s", message);
+    form->end = is_final(end) ? end : END_NONE;
+    tell(form, end, form->message);
+}
+
 static void refuse(struct module *module, End end, const char *message)
 {
-    module->end = end;
-    snprintf(module->message, sizeof module->message, "%s", message);
+    if (message != module->message)
+        snprintf(module->message, sizeof module->message, "%s", message);
+    module->end = is_final(end) ? end : END_NONE;
     for (struct form *form = module->forms; form; form = form->next)
-        tell(form);
-    // A lost helper or a missing block may be there at the next try.
-    if (end_is_retried(end) || end == END_CANCELLED)
-        module->end = END_NONE;
+        tell(form, end, module->message);
+}
+
+/* Nobody needs the module's own bytes: they may be many. */
+static void let_go_of_bytes(struct module *module)
+{
+    bool needed = module->is_describing;
+    for (struct form *form = module->forms; form; form = form->next)
+        needed |= form->is_busy;
+    if (needed)
+        return;
+    buffer_deinit(&module->bytes);
+    buffer_init(&module->bytes, MODULE_BYTES_MAX);
 }
 
 /* --- Describing --------------------------------------------------------- */
@@ -209,24 +233,27 @@ static void note_description(struct module *module)
 
 static void go_on(struct module *module);
 
+static End end_of_compiling(End end)
+{
+    return end == END_LIMIT_TIME || end == END_LIMIT_MEMORY ? END_LIMIT_COMPILE
+                                                            : end;
+}
+
 static void described(void *context, const struct run_outcome *outcome)
 {
     struct module *module = context;
     module->is_describing = false;
     if (outcome->end != END_NONE) {
-        End end =
-            outcome->end == END_LIMIT_TIME || outcome->end == END_LIMIT_MEMORY
-                ? END_LIMIT_COMPILE
-                : outcome->end;
-        refuse(module, end, outcome->message);
-        return;
-    }
-    if (!take_description(module, outcome->output)) {
+        refuse(module, end_of_compiling(outcome->end), outcome->message);
+    } else if (!take_description(module, outcome->output)) {
         refuse(module, END_HOST, "the module's description is not one");
-        return;
+    } else {
+        // A later version may accept what is refused now.
+        if (module->end == END_NONE)
+            note_description(module);
+        go_on(module);
     }
-    note_description(module);
-    go_on(module);
+    let_go_of_bytes(module);
 }
 
 /* The input of a job about the module itself. */
@@ -326,14 +353,17 @@ static Status name_artifact(const struct form *form, struct artifact_name *out,
     return STATUS_OK;
 }
 
-static Status open_cache(struct modules *modules, struct error *err)
+static struct module_cache *open_cache(struct modules *modules)
 {
     char directory[4096];
     const char *store = store_directory(executor_store(modules->executor));
     if (modules->cache || !*store) // A store in memory has no files.
-        return STATUS_OK;
+        return modules->cache;
     snprintf(directory, sizeof directory, "%.4000s/modules", store);
-    return module_cache_open(directory, 0, &modules->cache, err);
+    // A cache that cannot be used costs time, not the run.
+    if (module_cache_open(directory, 0, &modules->cache, NULL) != STATUS_OK)
+        modules->cache = NULL;
+    return modules->cache;
 }
 
 static void take_artifact(struct form *form, const Hash *id, int file,
@@ -343,7 +373,7 @@ static void take_artifact(struct form *form, const Hash *id, int file,
         (struct run_artifact){.id = *id, .file = file, .len = len};
     form->is_ready = true;
     form->is_busy = false;
-    tell(form);
+    tell(form, END_NONE, "");
 }
 
 /* Where there is no cache, or it is too small: a file without a name. */
@@ -354,6 +384,8 @@ static Status hold_artifact(Bytes artifact, int *file, struct error *err)
         return fail_errno(err, errno, "cannot hold a compiled module");
     while (artifact.len > 0) {
         ssize_t len = write(*file, artifact.data, artifact.len);
+        if (len < 0 && errno == EINTR)
+            continue;
         if (len < 0) {
             close(*file);
             return fail_errno(err, errno, "cannot hold a compiled module");
@@ -383,18 +415,14 @@ static Status keep_artifact(struct form *form,
 static void compiled(void *context, const struct run_outcome *outcome)
 {
     struct form *form = context;
-    struct module *module = form->module;
     struct error err = {0};
     struct artifact_name name;
     int file = -1;
 
     form->is_busy = false;
+    let_go_of_bytes(form->module);
     if (outcome->end != END_NONE) {
-        End end =
-            outcome->end == END_LIMIT_TIME || outcome->end == END_LIMIT_MEMORY
-                ? END_LIMIT_COMPILE
-                : outcome->end;
-        refuse(module, end, outcome->message);
+        refuse_form(form, end_of_compiling(outcome->end), outcome->message);
         return;
     }
     Status status = name_artifact(form, &name, &err);
@@ -403,31 +431,15 @@ static void compiled(void *context, const struct run_outcome *outcome)
     if (status == STATUS_OK)
         take_artifact(form, &name.id, file, outcome->output.len);
     else
-        refuse(module, END_HOST, err.message);
+        refuse_form(form, END_HOST, err.message);
 }
 
-static void compile(struct form *form)
+static void submit_compile(struct form *form)
 {
     struct module *module = form->module;
     struct error err = {0};
-    struct artifact_name name;
-    int file;
-    size_t len;
     uint64_t ticket;
-
-    if (form->is_busy)
-        return;
-    Status status = open_cache(module->modules, &err);
-    if (status == STATUS_OK)
-        status = name_artifact(form, &name, &err);
-    if (status == STATUS_OK && module->modules->cache &&
-        module_cache_get(module->modules->cache, &name.key, &file, &len,
-                         NULL) == STATUS_OK) {
-        take_artifact(form, &name.id, file, len);
-        return;
-    }
-    if (status == STATUS_OK)
-        status = load_bytes(module, &err);
+    Status status = load_bytes(module, &err);
     if (status == STATUS_OK) {
         struct run_request request = job_of(module, RUN_COMPILE);
         request.engine = form->want.engine;
@@ -439,8 +451,28 @@ static void compile(struct form *form)
     }
     if (status != STATUS_OK) {
         form->is_busy = false;
-        refuse(module, end_of_status(status), err.message);
+        refuse_form(form, end_of_status(status), err.message);
     }
+}
+
+static void compile(struct form *form)
+{
+    struct module_cache *cache = open_cache(form->module->modules);
+    struct error err = {0};
+    struct artifact_name name;
+    int file;
+    size_t len;
+
+    if (form->is_busy)
+        return;
+    if (name_artifact(form, &name, &err) != STATUS_OK)
+        refuse_form(form, END_HOST, err.message);
+    else if (cache &&
+             module_cache_get(cache, &name.key, &file, &len, NULL) ==
+                 STATUS_OK)
+        take_artifact(form, &name.id, file, len);
+    else
+        submit_compile(form);
 }
 
 static void go_on(struct module *module)
@@ -457,7 +489,9 @@ static void go_on(struct module *module)
         if (!form->waiters)
             continue;
         if (form->is_ready)
-            tell(form);
+            tell(form, END_NONE, "");
+        else if (form->end != END_NONE)
+            tell(form, form->end, form->message);
         else
             compile(form);
     }
@@ -480,10 +514,27 @@ void modules_want(struct modules *modules, const Cid *cid,
         form->next = module->forms;
         module->forms = form;
     }
-    struct waiter *waiter = HEAP_NEW(struct waiter);
-    *waiter = (struct waiter){told, context, form->waiters};
-    form->waiters = waiter;
+    struct waiter **place = &form->waiters;
+    while (*place)
+        place = &(*place)->next;
+    *place = HEAP_NEW(struct waiter);
+    **place = (struct waiter){told, context, NULL};
     go_on(module);
+}
+
+void modules_forget(struct modules *modules, const Cid *cid, void *context)
+{
+    struct module *module = find(modules, cid);
+    for (struct form *form = module->forms; form; form = form->next)
+        for (struct waiter **place = &form->waiters; *place;) {
+            struct waiter *waiter = *place;
+            if (waiter->context != context) {
+                place = &waiter->next;
+                continue;
+            }
+            *place = waiter->next;
+            free(waiter);
+        }
 }
 
 Status modules_describe(struct modules *modules, const Cid *cid, Bytes *out,

@@ -16,7 +16,8 @@
 struct modules;
 struct module;
 
-/* `executor` is borrowed and must outlive it. */
+/* `executor` is borrowed; its jobs borrow from here, so it is closed before
+ * modules_free(). */
 struct modules *modules_new(struct executor *executor);
 void modules_free(struct modules *modules);
 
@@ -38,6 +39,10 @@ struct module_form {
 void modules_want(struct modules *modules, const Cid *cid,
                   const struct module_form *form, ModuleReady *told,
                   void *context);
+
+/* Takes back every want with this context: it will not be told. Not to be
+ * called while somebody is being told. */
+void modules_forget(struct modules *modules, const Cid *cid, void *context);
 
 /* The description alone, waiting for it. The bytes live as long as `modules`.
  * STATUS_NOT_FOUND: the module is not in the store. Refused modules have a

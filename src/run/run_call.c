@@ -27,7 +27,6 @@ struct run_call {
     struct module_form form;
     uint64_t ticket; /* 0: waiting for its module */
     uint64_t leased_ns;
-    bool is_dead;        /* stopped while it waited for its module */
     bool is_checking;    /* the second run of a cross-check */
     struct buffer first; /* output of the first run, for a cross-check */
     struct run_outcome first_outcome;
@@ -111,10 +110,6 @@ static void call_submit(struct run_call *call,
 static void module_is_ready(void *context, const struct module_ready *ready)
 {
     struct run_call *call = context;
-    if (call->is_dead) {
-        call_free(call);
-        return;
-    }
     if (ready->end == END_NONE) {
         call_submit(call, ready);
         return;
@@ -231,8 +226,10 @@ static End prepare(struct run *run, uint32_t task, struct run_call *call,
         return END_REFUSED_COMMAND;
     }
     cid_from_hash(CODEC_DAG_CBOR, &call->concrete, &name);
-    if (store_get(run->store, &name, &call->block, err) != STATUS_OK)
+    if (store_get(run->store, &name, &call->block, err) != STATUS_OK) {
+        IGNORE(fail(err, STATUS_HOST, "its computation could not be kept"));
         return END_HOST;
+    }
     arena_reset(&run->arena);
     if (computation_decode(block_bytes(call->block), &run->arena, &computation,
                            err) != STATUS_OK)
@@ -297,8 +294,9 @@ void run_stop(struct run *run, uint32_t task, End end)
         if (call->ticket) {
             executor_cancel(run->executor, call->ticket, end);
         } else {
-            call->is_dead = true; // Freed when its module comes.
+            modules_forget(run->modules, &call->module, call);
             call_end(call, end, "");
+            call_free(call);
         }
         return;
     }
