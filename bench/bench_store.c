@@ -67,7 +67,7 @@ static struct store *open_fresh(const struct store_options *options)
     return store;
 }
 
-/* --- What is stored --------------------------------------------------------- */
+/* --- What is stored ----------------------------------------------------- */
 
 static void make_block(uint64_t number, uint8_t bytes[BLOCK], Cid *cid)
 {
@@ -102,7 +102,7 @@ static void make_step(struct store_batch *batch, uint64_t number)
     store_batch_producer(batch, &entry.result, &concrete);
 }
 
-/* --- Benchmarks ---------------------------------------------------------------- */
+/* --- Benchmarks --------------------------------------------------------- */
 
 enum { PUTS = 120000, PUT_BATCH = 4000 };
 

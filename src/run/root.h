@@ -29,7 +29,7 @@ struct root {
 Status root_get(struct store *store, const Cid *workflow, struct root **out);
 void root_free(struct root *root);
 
-/* Notes a workflow that was just loaded or made, if it is pure and not noted. */
+/* Notes a workflow that was just loaded or made, if it is pure and new. */
 void root_put(struct store *store, const struct workflow *workflow);
 
 /* What the memo knows of one output. */

@@ -8,7 +8,7 @@
  *                         │ miss: its awaits become wanted
  *                         ▼
  *                      WAITING ─ results known ─▶ READY (concrete, asked again,
- *                         │                        authorised, merged, admitted)
+ *                         │                       authorised, merged, admitted)
  *                         │                          ▼
  *                         │                       RUNNING ──────────▶ DONE
  *                         └─ blocked / upstream ────────────────────▶ DONE

@@ -56,7 +56,7 @@ static bool lease_read(Bytes bytes, struct lease *out)
     return true;
 }
 
-/* --- The file ------------------------------------------------------------- */
+/* --- The file ----------------------------------------------------------- */
 
 static void boot_name(char out[BOOT_TEXT + 1])
 {
@@ -127,7 +127,7 @@ static Status leases_of(struct store *store, struct tables **out, bool *sweep,
     return status;
 }
 
-/* --- Taking and dropping -------------------------------------------------- */
+/* --- Taking and dropping ------------------------------------------------ */
 
 struct sweep {
     uint64_t now_ms;

@@ -148,7 +148,7 @@ Status memo_producer(struct store *store, const Cid *block, Hash *concrete,
     return status == STATUS_NOT_FOUND && pending ? STATUS_OK : status;
 }
 
-/* --- Lists ---------------------------------------------------------------- */
+/* --- Lists -------------------------------------------------------------- */
 
 /* Rows are copied first: the caller's function may use the store, which a
  * transaction of ours would forbid. */
@@ -255,7 +255,7 @@ Status pin_each(struct store *store, PinEach *each, void *context,
     return status;
 }
 
-/* --- Notes ---------------------------------------------------------------- */
+/* --- Notes -------------------------------------------------------------- */
 
 Status note_get(struct store *store, enum note_table table, Bytes key,
                 struct arena *arena, Bytes *out, struct error *err)

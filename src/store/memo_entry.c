@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* memo_entry.c - fixed places, little-endian numbers:
  *
- *     version | flags | provenance | len | result CID | 8 numbers | len | engine
- *        1        1         1         1       len         8 × 8      1     len
+ *    version | flags | provenance | len | result CID | 8 numbers | len | engine
+ *       1        1         1         1       len         8 × 8      1     len
  */
 #include "store/memo_entry.h"
 

@@ -71,7 +71,7 @@ struct queue *queue_new(struct tables *tables, struct hits *hits)
     return queue;
 }
 
-/* --- Overlay -------------------------------------------------------------- */
+/* --- Overlay ------------------------------------------------------------ */
 
 bool queue_is_idle(const struct queue *queue)
 {
@@ -160,7 +160,7 @@ static void hide(struct queue *queue, struct store_batch *batch)
     atomic_fetch_sub_explicit(&queue->pending, count, memory_order_release);
 }
 
-/* --- Transactions --------------------------------------------------------- */
+/* --- Transactions ------------------------------------------------------- */
 
 static size_t take_hits(struct queue *queue, bool at_once)
 {
@@ -223,7 +223,7 @@ static void write_group(struct queue *queue, size_t count)
     }
 }
 
-/* --- The writer thread ----------------------------------------------------- */
+/* --- The writer thread -------------------------------------------------- */
 
 /* Takes what goes into the next transaction off the queue. */
 static size_t take_group(struct queue *queue)
@@ -340,7 +340,7 @@ static void append(struct queue *queue, struct store_batch *batch)
     pthread_cond_signal(&queue->work);
 }
 
-/* --- For the store --------------------------------------------------------- */
+/* --- For the store ------------------------------------------------------ */
 
 void queue_submit(struct queue *queue, struct store_batch *batch)
 {

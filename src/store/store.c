@@ -2,8 +2,8 @@
 /* store.c - opening, closing, and blocks.
  *
  * A reader asks the cache, then the overlay of batches under way, then the
- * tables (queue.c, invariant 3). Bytes out of the tables are hashed the first time
- * this process meets them (docs/decisions/0002-store.md).
+ * tables (queue.c, invariant 3). Bytes out of the tables are hashed the first
+ * time this process meets them (docs/decisions/0002-store.md).
  */
 #include "store/store.h"
 
@@ -66,7 +66,7 @@ const char *store_directory(const struct store *store)
     return store->directory;
 }
 
-/* --- Blocks --------------------------------------------------------------- */
+/* --- Blocks ------------------------------------------------------------- */
 
 static bool is_identity(const Cid *cid)
 {
@@ -204,7 +204,7 @@ bool store_holds_exactly(struct store *store, const Cid *cid, Bytes bytes)
     return holds;
 }
 
-/* --- Commits -------------------------------------------------------------- */
+/* --- Commits ------------------------------------------------------------ */
 
 /* Why a batch cannot be written, whatever is in it. */
 static Status check_batch(const struct store_batch *batch, struct error *err)

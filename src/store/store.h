@@ -32,8 +32,8 @@ struct store_options {
 
 /* Opens or makes a store in `directory` (0700). STATUS_UNSUPPORTED: made by a
  * newer version, says which. STATUS_BUSY: this process has it open already.
- * STATUS_NOT_FOUND: nothing there to read. STATUS_CORRUPT, STATUS_DENIED, STATUS_FULL,
- * STATUS_IO: say what and where. `options` may be NULL. */
+ * STATUS_NOT_FOUND: nothing there to read. STATUS_CORRUPT, STATUS_DENIED,
+ * STATUS_FULL, STATUS_IO: say what and where. `options` may be NULL. */
 Status store_open(const char *directory, const struct store_options *options,
                   struct store **out, struct error *err);
 struct store *store_open_memory(void);
@@ -47,7 +47,7 @@ const char *store_directory(const struct store *store);
 
 /* Finds a block. On STATUS_OK `*out` is a reference to give back with
  * block_unref(). STATUS_NOT_FOUND is an answer. STATUS_CORRUPT: the bytes are
- * there and do not hash to `cid`. Identity CIDs are answered from themselves. */
+ * there and do not hash to `cid`. Identity CIDs answer for themselves. */
 Status store_get(struct store *store, const Cid *cid, struct block **out,
                  struct error *err);
 /* True if the block is there (not re-hashed). */
@@ -77,8 +77,9 @@ Status store_commit(struct store_batch *batch, struct error *err);
 /* The same without waiting. The batch belongs to the store from here on.
  * `done` (may be NULL) is called once, on the store's writer thread, when it
  * is durable or lost; there, store_commit() and store_flush() are forbidden,
- * all else is allowed. It waits when 256 MiB are under way. Batches become durable in the order they were given. What is in it can
- * be read by this process at once. */
+ * all else is allowed. It waits when 256 MiB are under way. Batches become
+ * durable in the order they were given. What is in it can be read by this
+ * process at once. */
 typedef void StoreDone(void *context, Status status, const struct error *err);
 void store_commit_async(struct store_batch *batch, StoreDone *done,
                         void *context);

@@ -45,7 +45,8 @@ Status wasm_call_check_symbolic(const Value *args, struct error *err);
 Value wasm_call_args(struct arena *arena, const Value *module, Text function,
                      const Value *args, bool homestar);
 
-/* The profile block's CID, bafyreifcqqic4u5xrkqdibsgtylpdlyq5zuz7swjfmf4ksvkrfv3drd6g4. */
+/* The CID of the profile's block,
+ * bafyreifcqqic4u5xrkqdibsgtylpdlyq5zuz7swjfmf4ksvkrfv3drd6g4. */
 const Cid *profile_cid(void);
 Bytes profile_block(void);
 

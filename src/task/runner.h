@@ -65,8 +65,8 @@ struct run_cost {
 };
 
 /* How a job came out. `output` is valid during the callback only.
- * CALL, END_NONE: DAG-CBOR of {"ok": v} or {"error": v}, not normalised and, coming from
- *   a worker, not to be believed to be strict: decode it.
+ * CALL, END_NONE: DAG-CBOR of {"ok": v} or {"error": v}, not normalised and,
+ *   coming from a worker, not to be believed to be strict: decode it.
  * DESCRIBE: the description. COMPILE: the artifact. */
 struct run_outcome {
     uint64_t ticket;

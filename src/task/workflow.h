@@ -103,7 +103,8 @@ struct task_draft {
 
 /* Sorts, resolves labels, finds cycles, computes symbolic CIDs in dependency
  * order and the workflow's CID; checks everything FORMATS section 4 refuses.
- * The drafts' views must live in workflow->arena. On failure `err` names label and position.
+ * The drafts' views must live in workflow->arena. On failure `err` names label
+ * and position.
  * `outputs` empty: every task that nobody awaits. */
 Status workflow_finish(struct workflow *workflow, struct task_draft *drafts,
                        size_t count, const Text *outputs, size_t output_count,

@@ -162,7 +162,7 @@ static void shows_the_first_of_two_entries_under_way(void **state)
     assert_ok(store_flush(fixture->store, NULL));
 }
 
-/* --- Symbolic ---------------------------------------------------------------- */
+/* --- Symbolic ----------------------------------------------------------- */
 
 static void put_symbolic(struct store *store, const char *symbolic,
                          const char *concrete, const char *through)
@@ -265,7 +265,7 @@ static void withdraws_in_a_circle_and_comes_to_an_end(void **state)
     assert_status(resolve(fixture->store, "T", "D"), STATUS_NOT_FOUND);
 }
 
-/* --- Reverse indexes ------------------------------------------------------- */
+/* --- Reverse indexes ---------------------------------------------------- */
 
 struct found {
     Hash hashes[8];
@@ -342,7 +342,7 @@ static void counts_hits_and_writes_them_with_later_batches(void **state)
     assert_true(found.hit_s > 0);
 }
 
-/* --- Leases ------------------------------------------------------------------ */
+/* --- Leases ------------------------------------------------------------- */
 
 static void wait_ms(long ms)
 {
@@ -389,7 +389,7 @@ static void frees_a_lease_when_its_time_is_over(void **state)
                   STATUS_BUSY);
 }
 
-/* --- Pins and notes ----------------------------------------------------------- */
+/* --- Pins and notes ----------------------------------------------------- */
 
 static bool count_pins(void *context, const Cid *cid, Text name)
 {

@@ -184,7 +184,7 @@ static void keeps_nothing_of_a_batch_with_a_bad_note(void **state)
     store_batch_free(batch);
 }
 
-/* --- Commits without waiting ----------------------------------------------- */
+/* --- Commits without waiting -------------------------------------------- */
 
 struct order {
     atomic_int next; /* the number expected next */
@@ -336,7 +336,7 @@ static void starts_no_thread_for_a_lone_commit(void **state)
     assert_true(count_threads() <= before);
 }
 
-/* --- Threads ---------------------------------------------------------------- */
+/* --- Threads ------------------------------------------------------------ */
 
 enum { THREADS = 4, ROUNDS = 40 };
 

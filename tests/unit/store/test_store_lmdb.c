@@ -26,7 +26,7 @@ static void path_in(const struct fixture *fixture, const char *name,
     assert_in_range(len, 1, PATH_LEN - 1);
 }
 
-/* --- Damage ------------------------------------------------------------------ */
+/* --- Damage ------------------------------------------------------------- */
 
 /* Replaces a value behind the store's back; the store is closed. */
 static void overwrite(const char *directory, const char *database, Bytes key,
@@ -208,7 +208,7 @@ static void takes_an_empty_file_for_a_store_not_yet_made(void **state)
     assert_gets(fixture->store, "new");
 }
 
-/* --- Places -------------------------------------------------------------------- */
+/* --- Places ------------------------------------------------------------- */
 
 static void makes_the_directories_above_it(void **state)
 {
@@ -349,7 +349,7 @@ static void asks_for_read_only_where_it_may_not_write(void **state)
     assert_int_equal(chmod(fixture->directory, 0755), 0);
 }
 
-/* --- Room ---------------------------------------------------------------------- */
+/* --- Room --------------------------------------------------------------- */
 
 static void grows_its_map_under_readers(void **state)
 {
