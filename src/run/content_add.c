@@ -128,6 +128,9 @@ Status content_add_file(struct store *store, int file, const char *name,
             ? (uint64_t)stat.st_size
             : 0;
 
+    if (options && options->chunk_bytes > UNIXFS_CHUNK_SIZE_MAX)
+        return fail(err, STATUS_INVALID, "a chunk holds at most %d bytes",
+                    UNIXFS_CHUNK_SIZE_MAX);
     import_begin(&import, store, options ? options : &defaults);
     Status status = add_pieces(&import, file, name, total, err);
     if (status == STATUS_OK)
@@ -200,8 +203,10 @@ Status content_add_path(struct store *store, const char *path,
         close(file);
         return STATUS_OK;
     }
+    // Asked before reading: what changes while we read must not go unseen.
+    bool settled = indexed && file_index_is_settled(&before);
     Status status = content_add_file(store, file, path, options, out, err);
-    if (status == STATUS_OK && indexed && is_unchanged(file, &before)) {
+    if (status == STATUS_OK && settled && is_unchanged(file, &before)) {
         struct store_batch *batch = store_batch_new(store);
         file_index_put(batch, path, &before, options->chunk_bytes, out);
         // Lost, the file is read again.

@@ -7,8 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crypto/hash.h"
 #include "ipld/unixfs.h"
 #include "run/content.h"
+
+enum { PATH_ROOM = 4096 };
 
 /* --- Blocks for the UnixFS reader ---------------------------------------- */
 
@@ -96,23 +99,37 @@ static Status write_piece(void *context, Bytes piece, struct error *err)
     return STATUS_OK;
 }
 
-/* Permissions as open() would give a new file. */
-static mode_t new_file_mode(void)
+/* A new file beside `path`, with the permissions that open() gives; its name
+ * goes to `temp`. */
+static int make_beside(const char *path, char temp[PATH_ROOM])
 {
-    mode_t mask = umask(0);
-    umask(mask);
-    return 0666 & ~mask;
+    const char *slash = strrchr(path, '/');
+    int directory = slash ? (int)(slash - path) + 1 : 0;
+    int file = -1;
+    for (int tries = 0; file < 0 && tries < 100; tries++) {
+        uint32_t random;
+        random_bytes(&random, sizeof random);
+        int len = snprintf(temp, PATH_ROOM, "%.*s.ipvm-%08x", directory, path,
+                           random);
+        if (len < 0 || len >= PATH_ROOM) {
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        file = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (file < 0 && errno != EEXIST)
+            return -1;
+    }
+    return file;
 }
 
-static Status save_to(struct store *store, const Cid *cid, char *temp,
-                      const char *path, struct error *err)
+static Status save_beside(struct store *store, const Cid *cid,
+                          const char *path, struct error *err)
 {
-    int file = mkostemp(temp, O_CLOEXEC);
+    char temp[PATH_ROOM];
+    int file = make_beside(path, temp);
     if (file < 0)
         return fail_errno(err, errno, "cannot write beside %s", path);
     Status status = content_read(store, cid, write_piece, &file, err);
-    if (status == STATUS_OK && fchmod(file, new_file_mode()) != 0)
-        status = fail_errno(err, errno, "cannot set the mode of %s", path);
     // A disk that is full may say so only now.
     if (close(file) != 0 && status == STATUS_OK)
         status = fail_errno(err, errno, "cannot write %s", path);
@@ -138,38 +155,5 @@ Status content_save(struct store *store, const Cid *cid, const char *path,
         close(file);
         return status;
     }
-    char temp[4096];
-    int len = snprintf(temp, sizeof temp, "%s.XXXXXX", path);
-    if (len < 0 || (size_t)len >= sizeof temp)
-        return fail(err, STATUS_INVALID, "the path is too long");
-    return save_to(store, cid, temp, path, err);
-}
-
-Status content_resolve(struct store *store, Text path, Cid *out,
-                       struct error *err)
-{
-    struct arena arena = {0};
-    Cid root;
-    Bytes found;
-    Text prefix = TEXT("/ipfs/");
-
-    if (text_starts_with(path, prefix))
-        path = (Text){path.data + prefix.len, path.len - prefix.len};
-    const char *slash = path.len > 0 ? memchr(path.data, '/', path.len) : NULL;
-    if (!slash)
-        return cid_from_text(path, out, err);
-    size_t head = (size_t)(slash - path.data);
-    TRY(cid_from_text((Text){path.data, head}, &root, err));
-    const struct unixfs_source source = content_source(store);
-    Status status =
-        unixfs_resolve(&source, cid_bytes(&root),
-                       (Text){slash, path.len - head}, &arena, &found, err);
-    if (status == STATUS_OK)
-        status = cid_from_bytes(found, out, err);
-    else if (status == STATUS_NOT_FOUND)
-        status = fail(err, status,
-                      "%.*s names no file, or a block on the way is missing",
-                      TEXT_ARG(path));
-    arena_deinit(&arena);
-    return status;
+    return save_beside(store, cid, path, err);
 }

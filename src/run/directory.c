@@ -70,7 +70,8 @@ static Status put_node(struct store *store, struct entries *entries,
     struct dag_pb_link *links = heap_array(entries->count, sizeof *links);
     struct buffer block;
     buffer_init(&block, BLOCK_MADE_MAX);
-    qsort(entries->items, entries->count, sizeof *entries->items, by_name);
+    if (entries->count > 0)
+        qsort(entries->items, entries->count, sizeof *entries->items, by_name);
     *size = 0;
     for (size_t index = 0; index < entries->count; index++) {
         struct entry *entry = &entries->items[index];
@@ -177,6 +178,9 @@ Status directory_add(struct store *store, const char *path,
                      struct error *err)
 {
     struct walk walk = {.store = store, .options = options};
+    if (options && options->only_hash)
+        return fail(err, STATUS_UNSUPPORTED,
+                    "a directory cannot be named without storing it");
     struct entry root = {.tsize = 0};
     Status status = add_level(&walk, path, &root, err);
     arena_deinit(&walk.arena);

@@ -9,7 +9,7 @@
 /* Imports the files below `path`, hidden ones included. STATUS_INVALID: a
  * symlink or special file is among them, or a name is not UTF-8; says which.
  * STATUS_LIMIT: nested deeper than 32, or a directory whose node would be
- * longer than a block. */
+ * longer than a block. STATUS_UNSUPPORTED: options->only_hash. */
 Status directory_add(struct store *store, const char *path,
                      const struct content_add_options *options, Cid *out,
                      struct error *err);

@@ -67,18 +67,23 @@ Status file_index_get(struct store *store, const char *path,
                                                         : STATUS_NOT_FOUND;
 }
 
+bool file_index_is_settled(const struct stat *stat)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec - stat->st_mtim.tv_sec >= SETTLED_S &&
+           now.tv_sec - stat->st_ctim.tv_sec >= SETTLED_S;
+}
+
 void file_index_put(struct store_batch *batch, const char *path,
                     const struct stat *stat, uint64_t chunk_bytes,
                     const Cid *cid)
 {
     struct facts facts = facts_of(stat, chunk_bytes);
     uint8_t note[sizeof facts + CID_BYTES_MAX];
-    struct timespec now;
     Hash key;
 
-    clock_gettime(CLOCK_REALTIME, &now);
-    if (now.tv_sec - facts.mtime_s < SETTLED_S ||
-        now.tv_sec - facts.ctime_s < SETTLED_S || !key_of(path, &key))
+    if (!key_of(path, &key))
         return;
     memcpy(note, &facts, sizeof facts);
     memcpy(note + sizeof facts, cid->bytes, cid->len);

@@ -7,6 +7,7 @@
 #ifndef IPVM_RUN_FILE_INDEX_H
 #define IPVM_RUN_FILE_INDEX_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "store/store.h"
@@ -16,7 +17,10 @@
 Status file_index_get(struct store *store, const char *path,
                       const struct stat *stat, uint64_t chunk_bytes, Cid *out);
 
-/* `stat` from before the file was read, and it is the same after. */
+/* Whether a file with this `stat` may be noted once it is read; asked before
+ * it is read. */
+bool file_index_is_settled(const struct stat *stat);
+/* `stat` from before the file was read, settled, and it is the same after. */
 void file_index_put(struct store_batch *batch, const char *path,
                     const struct stat *stat, uint64_t chunk_bytes,
                     const Cid *cid);

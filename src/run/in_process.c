@@ -134,6 +134,13 @@ static void on_release(void *context, struct run_block *block)
     host->release_block(host->context, block);
 }
 
+static uint64_t deadline_of(const struct job *job)
+{
+    const uint64_t now = clock_monotonic_ns();
+    const uint64_t ms = job->request.limits.time_ms;
+    return ms < (UINT64_MAX - now) / 1000000 ? now + ms * 1000000 : UINT64_MAX;
+}
+
 static void *thread_main(void *argument)
 {
     struct thread *thread = argument;
@@ -148,8 +155,7 @@ static void *thread_main(void *argument)
             break;
         struct job *job = list_take(&pool->waiting);
         thread->job = job;
-        job->deadline_ns =
-            clock_monotonic_ns() + job->request.limits.time_ms * 1000000ULL;
+        job->deadline_ns = deadline_of(job);
         pthread_mutex_unlock(&pool->mutex);
         thread->performer.perform(thread->performer.state, &job->request,
                                   &host, &job->output, &job->outcome);
@@ -243,7 +249,9 @@ static void cancel(struct runner *runner, uint64_t ticket, End end)
     pthread_mutex_unlock(&pool->mutex);
 }
 
-/* Interrupts what is late; milliseconds to the next deadline, or -1. */
+/* Interrupts what is late or cancelled, again and again: an interrupt that
+ * comes before the guest's first instruction is lost. Milliseconds to the next
+ * time, or -1. */
 static int watch_deadlines(struct in_process *pool)
 {
     uint64_t now = clock_monotonic_ns();
@@ -254,9 +262,10 @@ static int watch_deadlines(struct in_process *pool)
         if (!thread->job)
             continue;
         uint64_t deadline = thread->job->deadline_ns;
-        if (deadline <= now)
+        bool stop = thread->job->stop != END_NONE || deadline <= now;
+        if (stop)
             interrupt(thread, END_LIMIT_TIME);
-        uint64_t left = deadline <= now ? 10 : (deadline - now) / 1000000 + 1;
+        uint64_t left = stop ? 10 : (deadline - now) / 1000000 + 1;
         if (next < 0 || left < (uint64_t)next)
             next = left < 100000 ? (int)left : 100000;
     }
@@ -335,16 +344,33 @@ static void free_jobs(struct list *list)
     }
 }
 
+/* Interrupts the threads until none of them has a job. */
+static void stop_threads(struct in_process *pool)
+{
+    for (bool busy = true; busy;) {
+        busy = false;
+        pthread_mutex_lock(&pool->mutex);
+        pool->closing = true;
+        pthread_cond_broadcast(&pool->work);
+        for (unsigned index = 0; index < pool->thread_count; index++)
+            if (pool->threads[index].job) {
+                busy = true;
+                interrupt(&pool->threads[index], END_CANCELLED);
+            }
+        pthread_mutex_unlock(&pool->mutex);
+        struct pollfd bell = {.fd = pool->file, .events = POLLIN};
+        uint64_t bells;
+        if (busy && poll(&bell, 1, 10) > 0) {
+            ssize_t len = read(pool->file, &bells, sizeof bells);
+            ASSERT(len == sizeof bells || errno == EAGAIN);
+        }
+    }
+}
+
 static void close_runner(struct runner *runner)
 {
     struct in_process *pool = pool_of(runner);
-    pthread_mutex_lock(&pool->mutex);
-    pool->closing = true;
-    pthread_cond_broadcast(&pool->work);
-    for (unsigned index = 0; index < pool->thread_count; index++)
-        if (pool->threads[index].job)
-            interrupt(&pool->threads[index], END_CANCELLED);
-    pthread_mutex_unlock(&pool->mutex);
+    stop_threads(pool);
     for (unsigned index = 0; index < pool->thread_count; index++) {
         pthread_join(pool->threads[index].id, NULL);
         wasm_performer_close(&pool->threads[index].performer);

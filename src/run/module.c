@@ -467,9 +467,8 @@ static void compile(struct form *form)
         return;
     if (name_artifact(form, &name, &err) != STATUS_OK)
         refuse_form(form, END_HOST, err.message);
-    else if (cache &&
-             module_cache_get(cache, &name.key, &file, &len, NULL) ==
-                 STATUS_OK)
+    else if (cache && module_cache_get(cache, &name.key, &file, &len, NULL) ==
+                          STATUS_OK)
         take_artifact(form, &name.id, file, len);
     else
         submit_compile(form);
