@@ -30,7 +30,7 @@ struct progress {
     unsigned drawn_lines;
     struct running *running;
     uint32_t running_count;
-    uint32_t done, wanted, hits, ran, failed;
+    uint32_t done, wanted, hits, ran, failed, cancelled;
     uint64_t saved_ns;
 };
 
@@ -184,11 +184,14 @@ static void finished(struct progress *progress, const ipvm_event *event)
 {
     no_longer_running(progress, event->task);
     progress->hits += event->is_hit;
-    progress->ran += !event->is_hit && event->ran;
     progress->saved_ns += event->is_hit ? event->run_ns : 0;
     bool bad = event->end[0] || !event->is_ok;
-    progress->failed += bad;
-    if (progress->cli->quiet || (!progress->each_task && !bad))
+    bool cancelled = strcmp(event->end, "cancelled") == 0;
+    progress->ran += event->ran && !cancelled;
+    progress->cancelled += cancelled;
+    progress->failed += bad && !cancelled;
+    // A line for each task that did not come to run tells nothing.
+    if (progress->cli->quiet || cancelled || (!progress->each_task && !bad))
         return;
     erase(progress);
     if (!progress->cli->json && (progress->each_task || progress->failed < 50))
@@ -241,6 +244,8 @@ void progress_finish(struct progress *progress, bool succeeded)
     if (progress->failed)
         fprintf(stderr, ", %s%u failed%s", style(color, STYLE_RED),
                 progress->failed, style(color, STYLE_NONE));
+    if (progress->cancelled)
+        fprintf(stderr, ", %u cancelled", progress->cancelled);
     fprintf(stderr, ", %s",
             show_ns(clock_monotonic_ns() - progress->start_ns, took));
     if (progress->saved_ns > 0)

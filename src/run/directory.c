@@ -162,7 +162,9 @@ static Status add_level(struct walk *walk, const char *path, struct entry *out,
     if (!stream && errno == ENOENT)
         return fail(err, STATUS_NOT_FOUND, "there is no directory %s", path);
     if (!stream)
-        return fail_errno(err, errno, "cannot open %s", path);
+        return errno == ENOTDIR
+                   ? fail(err, STATUS_INVALID, "%s is no directory", path)
+                   : fail_errno(err, errno, "cannot open %s", path);
     walk->depth++;
     Status status = add_names(walk, stream, path, &entries, err);
     walk->depth--;

@@ -496,7 +496,15 @@ static void go_on(struct module *module)
     }
 }
 
-void modules_want(struct modules *modules, const Cid *cid,
+static bool waits(const struct form *form, const void *context)
+{
+    const struct waiter *waiter = form->waiters;
+    while (waiter && waiter->context != context)
+        waiter = waiter->next;
+    return waiter != NULL;
+}
+
+bool modules_want(struct modules *modules, const Cid *cid,
                   const struct module_form *want, ModuleReady *told,
                   void *context)
 {
@@ -519,6 +527,7 @@ void modules_want(struct modules *modules, const Cid *cid,
     *place = HEAP_NEW(struct waiter);
     **place = (struct waiter){told, context, NULL};
     go_on(module);
+    return !waits(form, context);
 }
 
 void modules_forget(struct modules *modules, const Cid *cid, void *context)

@@ -35,8 +35,8 @@ struct module_form {
     bool metered;
 };
 
-/* Calls `told` once, at once or from executor_poll(). */
-void modules_want(struct modules *modules, const Cid *cid,
+/* Calls `told` once, at once (true) or from executor_poll() (false). */
+bool modules_want(struct modules *modules, const Cid *cid,
                   const struct module_form *form, ModuleReady *told,
                   void *context);
 

@@ -373,7 +373,7 @@ static struct run *run_new(struct executor *executor, struct modules *modules,
     const struct executor_options *limits = executor_options(executor);
     struct schedule_options schedule_options = {
         .memory_total = limits->memory_total,
-        .running_max = executor_capacity(executor) * RUNS_AHEAD,
+        .running_max = executor_capacity(executor),
         .ask_nothing = run->options.no_memo,
         .jitter_seed = run->owner,
         .all_pure = is_all_pure(workflow),

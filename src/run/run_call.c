@@ -121,6 +121,17 @@ static void module_is_ready(void *context, const struct module_ready *ready)
     call_free(call);
 }
 
+/* `call` may be over when it returns. */
+static void want_module(struct run_call *call)
+{
+    struct run *run = call->run;
+    uint32_t task = call->task;
+    // Compiling is not the guest's time.
+    if (!modules_want(run->modules, &call->module, &call->form,
+                      module_is_ready, call))
+        schedule_not_begun(run->schedule, task);
+}
+
 static void begin_check(struct run_call *call,
                         const struct run_outcome *outcome)
 {
@@ -132,8 +143,7 @@ static void begin_check(struct run_call *call,
     call->form.engine = call->form.engine == RUN_ENGINE_WASMI
                             ? RUN_ENGINE_WASMTIME
                             : RUN_ENGINE_WASMI;
-    modules_want(call->run->modules, &call->module, &call->form,
-                 module_is_ready, call);
+    want_module(call);
 }
 
 /* Both engines answered: equal bytes, or an alarm and no result. */
@@ -157,9 +167,22 @@ static void end_check(struct run_call *call, const struct run_outcome *second)
     keep_result(call, &call->first_outcome);
 }
 
+/* How many tasks to hand over at once, by how long the last ones took. */
+static void adjust_ahead(struct run *run, uint64_t wall_ns)
+{
+    run->typical_ns =
+        run->typical_ns ? (run->typical_ns * 7 + wall_ns) / 8 : wall_ns;
+    uint64_t ahead = AHEAD_NS / (run->typical_ns + 1);
+    if (ahead > AHEAD_MAX)
+        ahead = AHEAD_MAX;
+    schedule_set_running_max(run->schedule, executor_capacity(run->executor) *
+                                                (uint32_t)(ahead + 1));
+}
+
 static void call_done(void *context, const struct run_outcome *outcome)
 {
     struct run_call *call = context;
+    adjust_ahead(call->run, outcome->cost.wall_ns);
     if (call->is_checking) {
         end_check(call, outcome);
     } else if (outcome->end != END_NONE) {
@@ -197,7 +220,10 @@ static void call_submit(struct run_call *call,
         call_free(call);
         return;
     }
-    run->tasks[call->task].started_ns = clock_monotonic_ns();
+    uint64_t now = clock_monotonic_ns();
+    run->tasks[call->task].started_ns = now;
+    schedule_begun(run->schedule, call->task,
+                   (now - run->start_ns) / 1000000U);
     if (!call->is_checking)
         run_tell(run, RUN_TASK_STARTED, call->task);
 }
@@ -281,8 +307,7 @@ void run_start(struct run *run, uint32_t task, const struct limits *limits)
         return;
     }
     call_open(run, call);
-    modules_want(run->modules, &call->module, &call->form, module_is_ready,
-                 call);
+    want_module(call);
 }
 
 void run_stop(struct run *run, uint32_t task, End end)

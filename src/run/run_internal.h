@@ -6,8 +6,12 @@
 
 #include "run/run.h"
 
+/* A worker gets tasks ahead of the one it runs if they are so short that a
+ * round trip for each would cost more: as many as take AHEAD_NS. Long ones wait
+ * here, where the most urgent comes first and no time limit counts yet. */
 enum {
-    RUNS_AHEAD = 32, /* tiny tasks are handed over in batches */
+    AHEAD_MAX = 31,
+    AHEAD_NS = 2 * 1000 * 1000,
 };
 
 /* One task of a run; zero until somebody asks. */
@@ -37,8 +41,9 @@ struct run {
     struct run_task *tasks; /* one more than the workflow has: scratch */
     uint32_t scratch_task;
     uint64_t start_ns, end_ns;
-    uint64_t owner;     /* of this process's leases */
-    struct arena arena; /* one step's; reset at each */
+    uint64_t owner;      /* of this process's leases */
+    uint64_t typical_ns; /* of a task, the last ones weighing most */
+    struct arena arena;  /* one step's; reset at each */
     struct arena result_arena;
     struct store_batch *batch; /* what is not yet on its way, or NULL */
     size_t batch_bytes;

@@ -111,6 +111,30 @@ static void stop_time(struct schedule *s, struct node *node)
     node->deadline_ms = 0;
 }
 
+void flight_stop_time(struct schedule *s, uint32_t flight)
+{
+    struct flight *f = &s->flights[flight];
+    uint32_t task = f->members;
+    f->not_begun = true;
+    for (uint32_t i = 0; i < f->member_count; i++) {
+        stop_time(s, &s->nodes[task]);
+        task = s->nodes[task].member_next;
+    }
+}
+
+void flight_start_time(struct schedule *s, uint32_t flight)
+{
+    struct flight *f = &s->flights[flight];
+    uint32_t task = f->members;
+    if (!f->not_begun)
+        return;
+    f->not_begun = false;
+    for (uint32_t i = 0; i < f->member_count; i++) {
+        start_time(s, task);
+        task = s->nodes[task].member_next;
+    }
+}
+
 static void attach(struct schedule *s, uint32_t flight, uint32_t task)
 {
     struct flight *f = &s->flights[flight];
@@ -128,7 +152,8 @@ static void attach(struct schedule *s, uint32_t flight, uint32_t task)
     node_enter(s, task, PHASE_FLYING);
     if (f->state == FLIGHT_RUNNING) {
         s->members_running++;
-        start_time(s, task);
+        if (!f->not_begun)
+            start_time(s, task);
     }
 }
 
@@ -252,6 +277,7 @@ static void end_run(struct schedule *s, struct flight *f)
     s->members_running -= f->member_count;
     s->memory_used -= f->limits.memory;
     f->state = FLIGHT_READY;
+    f->not_begun = false;
     f->stop_end = END_NONE;
     f->stop_told = false;
     if (s->nodes[f->runner].phase != PHASE_FLYING)

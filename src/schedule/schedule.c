@@ -61,6 +61,11 @@ void schedule_free(struct schedule *schedule)
     free(schedule);
 }
 
+void schedule_set_running_max(struct schedule *s, uint32_t running_max)
+{
+    s->options.running_max = running_max;
+}
+
 // --- What to do next --------------------------------------------------------
 
 static bool ask(struct schedule *s, uint32_t task, Phase phase,
@@ -237,6 +242,18 @@ void schedule_ran(struct schedule *s, uint32_t task, ScheduleOut out, End end,
         s->now_ms = now_ms;
     ASSERT((out == OUT_END) == (end != END_NONE));
     flight_land(s, flight_named(s, task), out, end);
+}
+
+void schedule_not_begun(struct schedule *s, uint32_t task)
+{
+    flight_stop_time(s, flight_named(s, task));
+}
+
+void schedule_begun(struct schedule *s, uint32_t task, uint64_t now_ms)
+{
+    if (now_ms > s->now_ms)
+        s->now_ms = now_ms;
+    flight_start_time(s, flight_named(s, task));
 }
 
 void schedule_busy(struct schedule *s, uint32_t task, uint64_t again_ms)

@@ -67,6 +67,9 @@ struct schedule *schedule_new(uint32_t count,
                               const struct schedule_options *options);
 void schedule_free(struct schedule *schedule);
 
+/* Changes options.running_max from here on; what runs goes on. */
+void schedule_set_running_max(struct schedule *schedule, uint32_t running_max);
+
 /* What the caller must do now. Each is given once and answered once. */
 typedef enum {
     DO_NOTHING,   /* wait for an answer, or until `until_ms` (0: no timer) */
@@ -113,6 +116,12 @@ void schedule_authorised(struct schedule *schedule, uint32_t task, bool yes);
  * the task's retry says. */
 void schedule_ran(struct schedule *schedule, uint32_t task, ScheduleOut out,
                   End end, uint64_t now_ms);
+
+/* The run handed out as `task` has not begun: its module is being compiled.
+ * The time of those who wait for it stands still until schedule_begun(), and
+ * then starts anew. */
+void schedule_not_begun(struct schedule *schedule, uint32_t task);
+void schedule_begun(struct schedule *schedule, uint32_t task, uint64_t now_ms);
 
 /* Another process works on it: ask again (DO_RESOLVE) at `again_ms`. Answer
  * to DO_RUN in place of schedule_ran(). */

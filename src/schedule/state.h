@@ -97,7 +97,8 @@ struct flight {
     uint32_t candidates; /* tasks from AUTHORISE to GATE */
     uint8_t state, last_out, last_end, stop_end;
     bool stop_told;
-    bool listed; /* in the table */
+    bool listed;    /* in the table */
+    bool not_begun; /* RUNNING, and nobody's time counts yet */
 };
 
 struct ready {
@@ -230,6 +231,8 @@ void flight_land(struct schedule *s, uint32_t flight, ScheduleOut out,
 void flight_hold(struct schedule *s, uint32_t flight, uint64_t again_ms);
 void flight_release(struct schedule *s, uint32_t flight);
 void flight_stop(struct schedule *s, uint32_t flight, End end);
+void flight_stop_time(struct schedule *s, uint32_t flight);
+void flight_start_time(struct schedule *s, uint32_t flight);
 bool flight_next_stop(struct schedule *s, struct schedule_action *out);
 
 /* table.c: flights by concrete hash */
