@@ -246,6 +246,25 @@ static void another_process_s_work_is_asked_for_again(void **state)
     graph_free(graph);
 }
 
+static void time_counts_from_when_the_run_has_begun(void **state)
+{
+    (void)state;
+    struct graph *graph = graph_new(1);
+    graph->tasks[0].limits.time_ms = 100;
+    START(graph, 0);
+    graph_runs(graph, 0);
+    schedule_not_begun(graph->schedule, 0);
+    graph->now_ms += 1000;
+    const struct schedule_action wait = graph_next(graph);
+    assert_int_equal(wait.verb, DO_NOTHING);
+    assert_int_equal(wait.until_ms, 0);
+    schedule_begun(graph->schedule, 0, graph->now_ms);
+    assert_int_equal(graph_next(graph).until_ms, graph->now_ms + 100);
+    graph->now_ms += 100;
+    assert_int_equal(graph_next(graph).verb, DO_STOP);
+    graph_free(graph);
+}
+
 static void a_cancel_stops_what_runs_and_ends_the_rest(void **state)
 {
     (void)state;
@@ -282,6 +301,7 @@ int main(void)
         cmocka_unit_test(unauthorised_tasks_do_not_run),
         cmocka_unit_test(a_large_task_is_not_overtaken_for_ever),
         cmocka_unit_test(another_process_s_work_is_asked_for_again),
+        cmocka_unit_test(time_counts_from_when_the_run_has_begun),
         cmocka_unit_test(a_cancel_stops_what_runs_and_ends_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
