@@ -12,7 +12,7 @@
 #include "worker/pool.h"
 #include "worker/serve.h"
 
-/* --- The worker ----------------------------------------------------------- */
+/* --- The worker --------------------------------------------------------- */
 
 static void perform(void *state, const struct run_request *request,
                     const struct run_host *host, struct buffer *output,
@@ -39,7 +39,7 @@ static void perform(void *state, const struct run_request *request,
     buffer_add_bytes(output, request->input);
 }
 
-/* --- The runner ----------------------------------------------------------- */
+/* --- The runner --------------------------------------------------------- */
 
 enum { SAMPLES_MAX = 100000 };
 
@@ -116,7 +116,7 @@ static void run(const char *input)
     await(before + 1);
 }
 
-/* --- The measures --------------------------------------------------------- */
+/* --- The measures ------------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
 {
