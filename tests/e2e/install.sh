@@ -47,8 +47,10 @@ if command -v pkg-config > /dev/null; then
     expect "a program compiles against it" gcc -std=c11 -Wall -Wextra -Werror -o program program.c "${flags[@]}"
     expect "  and runs" env LD_LIBRARY_PATH="$prefix/lib" ./program
     expect_output bafkreicysg23kiwv34eg2d7qweipxwosdo2py4ldv42nbauguluen5v6am
-    read -ra flags < <(pkg-config --static --cflags --libs ipvm)
-    expect "it links statically, too" gcc -std=c11 -o static program.c "${flags[@]/-lipvm/-l:libipvm.a}"
+    read -ra flags < <(pkg-config --static --cflags --libs ipvm | sed 's/-lipvm /-l:libipvm.a /')
+    expect "it links statically, too" gcc -std=c11 -o static program.c "${flags[@]}"
+    expect "  and runs" ./static
+    expect_output bafkreicysg23kiwv34eg2d7qweipxwosdo2py4ldv42nbauguluen5v6am
 else
     skip "no pkg-config"
 fi
