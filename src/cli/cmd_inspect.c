@@ -19,6 +19,7 @@
 #include "task/document.h"
 #include "task/homestar.h"
 #include "task/ipvm_0_1.h"
+#include "wasm/imports.h"
 
 enum { READ_MAX = 256 << 20 };
 
@@ -91,15 +92,19 @@ static int inspect_module(struct inspection *inspection)
             STATUS_OK)
         return cli_error(inspection->cli, EXIT_TROUBLE, "%s: %s",
                          inspection->what, err.message);
-    if (description.refused != END_NONE) {
-        fact_format(facts, TEXT("kind"), "WebAssembly");
+    bool is_refused = description.refused != END_NONE;
+    fact_text(
+        facts, TEXT("kind"),
+        text_of(is_refused ? "WebAssembly" : kind_words(description.kind)));
+    if (is_refused)
         fact_format(facts, TEXT("verdict"), "refused because %.*s (%.*s)",
                     TEXT_ARG(description.message),
                     TEXT_ARG(end_name(description.refused)));
-    } else {
-        fact_text(facts, TEXT("kind"), text_of(kind_words(description.kind)));
+    else if (imports_check(&description, &err) != STATUS_OK)
+        fact_format(facts, TEXT("verdict"), "refused because %s (%.*s)",
+                    err.message, TEXT_ARG(end_name(END_REFUSED_IMPORT)));
+    else
         fact_text(facts, TEXT("verdict"), TEXT("pure"));
-    }
     fact(facts, TEXT("functions"), list_of_functions(facts, &description));
     if (description.import_count > 0)
         fact(facts, TEXT("imports"), list_of_imports(facts, &description));
@@ -160,9 +165,9 @@ static void say_homestar(struct inspection *inspection,
     for (size_t index = 0; index < names->count; index++) {
         char instruction[CID_TEXT_MAX];
         cid_to_text(&names->tasks[index].instruction, instruction);
-        items[index] = value_text(arena_format(
-            &facts->arena, "%.*s  instruction %s",
-            TEXT_ARG(names->tasks[index].function), instruction));
+        items[index] = value_text(
+            arena_format(&facts->arena, "%.*s  instruction %s",
+                         TEXT_ARG(names->tasks[index].function), instruction));
     }
     fact_cid(facts, TEXT("homestar workflow"), &names->workflow);
     fact(facts, TEXT("homestar tasks"), value_list(items, names->count));

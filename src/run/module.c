@@ -566,7 +566,10 @@ Status modules_describe(struct modules *modules, const Cid *cid, Bytes *out,
         }
     }
     if (!module->description.data)
-        return fail(err, STATUS_HOST, "%.180s", module->message);
+        return fail(err,
+                    module->end == END_REFUSED_MODULE ? STATUS_INVALID
+                                                      : STATUS_HOST,
+                    "%.180s", module->message);
     *out = module->description;
     return STATUS_OK;
 }
