@@ -217,14 +217,17 @@ $(B)/ipvm.pc: always
 
 # --- Running it -------------------------------------------------------------
 
-.PHONY: demo install uninstall clean help
+.PHONY: demo install install-files uninstall clean help
 demo: ## install what is missing, build, run the photo example twice
 	@tools/setup.sh run
 	+@$(MAKE) --no-print-directory engine
 	+@$(MAKE) --no-print-directory MODE=release B=$(BUILD)/release all guests
 	@tools/demo.sh $(BUILD)/release/ipvm $(BUILD)/demo
 
-install: all $(B)/ipvm.pc ## install below PREFIX (/usr/local), DESTDIR in front
+install: all ## install below PREFIX (/usr/local), DESTDIR in front
+	+@$(MAKE) --no-print-directory install-files
+# What is built, as it is: nothing is made anew.
+install-files: $(B)/ipvm.pc
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(LIBEXECDIR) $(INCLUDEDIR))
 	install -s $(B)/ipvm $(DESTDIR)$(BINDIR)/
 	install -s $(B)/ipvm-worker $(DESTDIR)$(LIBEXECDIR)/
