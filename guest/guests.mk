@@ -4,7 +4,6 @@
 
 GUEST_CC := clang-19 --target=wasm32-wasi -O2 -DNDEBUG -Wall -Wextra \
   -nostartfiles -Wl,--no-entry -Wl,--strip-all -Iguest/c
-IPVM := $(abspath build/release)/ipvm
 
 GUESTS := examples/photo/image.wasm examples/words/words.wasm \
   examples/primes/primes.wasm examples/compress/zlib.wasm \
@@ -22,15 +21,12 @@ examples/%.wasm: examples/%.c $(wildcard guest/c/*.h)
 	@$(GUEST_CC) -I/usr/include/stb -Wno-unused-function -o $@ $<
 
 define wit_guest
-$(1): $(1:.wasm=.core.wasm) $(1:.wasm=.wit) | $(IPVM)
+$(1): $(1:.wasm=.core.wasm) $(1:.wasm=.wit) | $(B)/ipvm
 	@echo '  WIT   $$@'
-	@$(IPVM) embed $$< --wit $(1:.wasm=.wit) -o $$@
+	@$(B)/ipvm embed $$< --wit $(1:.wasm=.wit) -o $$@
 endef
 $(foreach guest,examples/photo/image.wasm examples/homestar/add_one.wasm,\
   $(eval $(call wit_guest,$(guest))))
-
-$(IPVM):
-	+@$(MAKE) --no-print-directory MODE=release B=build/release build/release/ipvm
 
 # zlib's own source, as the Rust registry's crate libz-sys carries it.
 examples/compress/zlib.wasm: examples/compress/zlib.c examples/compress/Cargo.lock $(wildcard guest/c/*.h)
