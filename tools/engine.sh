@@ -52,6 +52,7 @@ find_rust
 key=$(key_of)
 directory=$cache/$key
 if [[ ${1:-} == --path ]] || [[ -f $directory/libipvm_engine.a ]]; then
+    touch -c "$directory" 2> /dev/null || true # It is in use.
     echo "$directory"
     exit 0
 fi
@@ -75,6 +76,9 @@ if [[ ! -f $directory/libipvm_engine.a ]]; then
     strip --strip-debug "$new/libipvm_engine.a" 2> /dev/null || true
     rm -rf "$directory"
     mv "$new" "$directory"
+    # Builds of other versions go when nobody asked for them in a month.
+    find "$cache" -mindepth 1 -maxdepth 1 -type d -name '????????????????' \
+        -mtime +30 -exec rm -rf {} +
     echo "engine: built in $((SECONDS - start)) s" >&2
 fi
 echo "$directory"
