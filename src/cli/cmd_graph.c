@@ -59,9 +59,9 @@ static void add_escaped(struct buffer *out, Text text)
 /* What a task does, in a word: its function, else its command. */
 static Text what_it_does(const struct task *task)
 {
-    const Value *function = value_get(&task->args, TEXT("fun"));
-    Text name =
-        function && function->kind == VALUE_TEXT ? function->text : task->cmd;
+    Text name = task_function(task);
+    if (name.len == 0)
+        name = task->cmd;
     const char *hash = memrchr(name.data, '#', name.len);
     if (hash)
         name = (Text){hash + 1, name.len - (size_t)(hash + 1 - name.data)};

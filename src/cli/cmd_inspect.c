@@ -119,16 +119,14 @@ static Value list_of_tasks(struct facts *facts,
     Value *items = arena_array(&facts->arena, workflow->count, sizeof *items);
     for (uint32_t index = 0; index < workflow->count; index++) {
         const struct task *task = &workflow->tasks[index];
-        const Value *function = value_get(&task->args, TEXT("fun"));
+        const Text function = task_function(task);
         char cid[CID_TEXT_MAX];
         Cid symbolic;
         cid_from_hash(CODEC_DAG_CBOR, &task->symbolic, &symbolic);
         cid_to_text(&symbolic, cid);
         items[index] = value_text(arena_format(
             &facts->arena, "%.*s  %.*s  %s", TEXT_ARG(task->label),
-            TEXT_ARG(function && function->kind == VALUE_TEXT ? function->text
-                                                              : task->cmd),
-            cid));
+            TEXT_ARG(function.len > 0 ? function : task->cmd), cid));
     }
     return value_list(items, workflow->count);
 }

@@ -266,7 +266,7 @@ static Status gather(struct explainer *explainer, const struct task *task,
             source = &explainer->explanation->tasks[await->task];
         } else {
             const struct task stand_in = {.class = CLASS_PURE,
-                                          .symbolic = await->symbolic};
+                                          .symbolic = *await->symbolic};
             if (!by_symbolic(explainer, &stand_in, &outside))
                 return STATUS_NOT_FOUND;
         }

@@ -95,7 +95,7 @@ static Status outside_result(struct run *run, const struct await *await,
     struct memo_entry entry;
     Hash concrete;
     bool upstream;
-    TRY(memo_get_symbolic(run->store, &await->symbolic, &concrete, &upstream,
+    TRY(memo_get_symbolic(run->store, await->symbolic, &concrete, &upstream,
                           err));
     if (upstream) {
         run_keep_upstream(run, run->scratch_task);
@@ -335,7 +335,7 @@ static ScheduleOut describe_outside(void *context, const struct await *await)
     struct memo_entry entry;
     Hash concrete;
     bool upstream = false;
-    if (memo_get_symbolic(run->store, &await->symbolic, &concrete, &upstream,
+    if (memo_get_symbolic(run->store, await->symbolic, &concrete, &upstream,
                           NULL) != STATUS_OK)
         return OUT_END;
     if (upstream)

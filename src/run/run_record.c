@@ -70,11 +70,11 @@ static bool entry_behind(struct run *run, const struct await *await, Hash *out)
 {
     bool upstream;
     if (await->task == TASK_OUTSIDE) {
-        if (memo_get_symbolic(run->store, &await->symbolic, out, &upstream,
+        if (memo_get_symbolic(run->store, await->symbolic, out, &upstream,
                               NULL) != STATUS_OK)
             return false;
         if (upstream)
-            *out = await->symbolic;
+            *out = *await->symbolic;
         return true;
     }
     const struct run_task *state = &run->tasks[await->task];

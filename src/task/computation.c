@@ -52,6 +52,21 @@ Bytes computation_encode(Text cmd, const Value *args, Bytes nonce,
     return block;
 }
 
+void computation_hash(Text cmd, Bytes args, Bytes nonce,
+                      struct buffer *scratch, Hash *hash)
+{
+    buffer_clear(scratch);
+    cbor_add_map(scratch, 3);
+    cbor_add_text(scratch, TEXT("cmd"));
+    cbor_add_text(scratch, cmd);
+    cbor_add_text(scratch, TEXT("args"));
+    buffer_add_bytes(scratch, args);
+    cbor_add_text(scratch, TEXT("nonce"));
+    cbor_add_bytes(scratch, nonce);
+    ASSERT(scratch->status == STATUS_OK);
+    hash_sha256(buffer_bytes(scratch), hash);
+}
+
 Status computation_decode(Bytes block, struct arena *arena,
                           struct computation *out, struct error *err)
 {

@@ -16,6 +16,11 @@ enum { LONG_VALUE = 32768 }; /* bytes; more is replaced by a link */
 Bytes computation_encode(Text cmd, const Value *args, Bytes nonce,
                          struct arena *arena, Hash *hash);
 
+/* The hash alone, from arguments that are encoded already. `scratch` is used
+ * and left as it comes. */
+void computation_hash(Text cmd, Bytes args, Bytes nonce,
+                      struct buffer *scratch, Hash *hash);
+
 /* A decoded computation; views borrow from the block. */
 struct computation {
     Text cmd;

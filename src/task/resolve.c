@@ -153,15 +153,16 @@ Status computation_resolve(const struct task *task,
                            Bytes *block, Hash *hash, struct error *err)
 {
     struct substitution sub = {awaited, task->await_count, 0, arena};
-    Value args = task->args;
+    Value args;
 
     // One mismatch decides, whatever becomes of the other promises.
     for (uint32_t i = 0; i < task->await_count; i++)
         if (awaited[i].result || awaited[i].is_upstream)
             if (!branch_matches(task->awaits[i].branch, &awaited[i]))
                 return STATUS_NOT_FOUND;
+    args = task_args(task, arena);
     if (task->await_count > 0) {
-        args = substitute(&sub, &task->args);
+        args = substitute(&sub, &args);
         ASSERT(sub.next == sub.count);
         TRY(args_check(task->cmd, &args, FROM_BLOCK, err));
     }

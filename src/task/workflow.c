@@ -7,6 +7,7 @@
 #include "task/computation.h"
 #include "task/normalise.h"
 #include "task/reserved.h"
+#include "task/task_index.h"
 #include "task/workflow_parts.h"
 
 struct workflow *workflow_new(void)
@@ -22,6 +23,9 @@ void workflow_free(struct workflow *workflow)
     if (!workflow)
         return;
     arena_deinit(&workflow->arena);
+    for (size_t index = 0; index < workflow->block_count; index++)
+        block_unref(workflow->blocks[index]);
+    free(workflow->blocks);
     free(workflow->tasks);
     free(workflow);
 }
@@ -93,7 +97,8 @@ static Status limits_check(const struct task *task, struct error *err)
     return STATUS_OK;
 }
 
-Status task_check(const struct task *task, struct error *err)
+Status task_check(const struct task *task, const Value *args,
+                  struct error *err)
 {
     if (!label_is_legal(task->label))
         return fail(err, STATUS_INVALID,
@@ -104,21 +109,45 @@ Status task_check(const struct task *task, struct error *err)
                     "'%.*s' is no command: it looks like /wasm/run, in lower "
                     "case",
                     LABEL_ARG(task->cmd));
-    if (task->args.kind != VALUE_MAP)
+    if (args->kind != VALUE_MAP)
         return fail(err, STATUS_INVALID, "the arguments must be a map, got %s",
-                    value_kind_name(task->args.kind));
+                    value_kind_name(args->kind));
     if (task->sub.len > 0 && !text_starts_with(task->sub, TEXT("did:")))
         return fail(err, STATUS_INVALID, "'%.*s' is no DID: it begins 'did:'",
                     LABEL_ARG(task->sub));
     TRY(limits_check(task, err));
-    TRY(args_check(task->cmd, &task->args, FROM_AUTHOR, err));
-    if (value_reserved(&task->args) != RESERVED_NO)
+    TRY(args_check(task->cmd, args, FROM_AUTHOR, err));
+    if (value_reserved(args) != RESERVED_NO)
         return fail(err, STATUS_INVALID,
                     "the arguments as a whole cannot be a promise: put it "
                     "under a name");
     if (text_equal(task->cmd, TEXT("/wasm/run")))
-        return wasm_call_check_symbolic(&task->args, err);
+        return wasm_call_check_symbolic(args, err);
     return STATUS_OK;
+}
+
+Value task_args(const struct task *task, struct arena *arena)
+{
+    Value args;
+
+    // Whoever made the task has checked or written these bytes.
+    ASSERT(dag_cbor_decode(task->args, arena, &args, NULL) == STATUS_OK);
+    return args;
+}
+
+Text task_function(const struct task *task)
+{
+    struct arena arena = {0};
+    Text name = {0};
+
+    if (text_equal(task->cmd, TEXT("/wasm/run"))) {
+        Value args = task_args(task, &arena);
+        const Value *function = value_get(&args, TEXT("fun"));
+        if (function && function->kind == VALUE_TEXT)
+            name = function->text;
+    }
+    arena_deinit(&arena);
+    return name;
 }
 
 /* --- Promises ----------------------------------------------------------- */
@@ -141,46 +170,71 @@ Status promise_each(const Value *value, PromiseEach *each, void *context,
 
 Status await_read(const Value *promise, struct await *out, struct error *err)
 {
+    static const uint8_t ours[] = {1, CODEC_DAG_CBOR, HASH_SHA2_256,
+                                   SHA256_LEN};
     const Value *target = promise_target(promise);
-    Cid cid;
 
     if (target->kind != VALUE_LINK)
         return fail(err, STATUS_INVALID,
                     "a promise is by text, expected the link of a "
                     "computation");
-    TRY(cid_from_bytes(target->link, &cid, err));
-    if (!cid_sha256(&cid, CODEC_DAG_CBOR, &out->symbolic))
+    // The link is well-formed, so these four bytes leave a digest only.
+    if (target->link.len != CID_OURS_LEN ||
+        memcmp(target->link.data, ours, sizeof ours) != 0)
         return fail(err, STATUS_INVALID,
                     "a promise links something that is no computation: "
                     "expected a dag-cbor CID with sha2-256");
-    out->task = TASK_OUTSIDE;
-    out->branch = promise_branch(promise);
+    *out = (struct await){.task = TASK_OUTSIDE,
+                          .branch = promise_branch(promise),
+                          .symbolic =
+                              (const Hash *)(target->link.data + sizeof ours)};
     return STATUS_OK;
+}
+
+void await_list_add(struct await_list *list, struct await await)
+{
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity ? 2 * list->capacity : 16;
+        list->items =
+            heap_resize(list->items, list->capacity, sizeof *list->items);
+    }
+    list->items[list->count++] = await;
+}
+
+void await_list_give(struct await_list *list, struct arena *arena,
+                     struct task *task)
+{
+    size_t len = list->count * sizeof *list->items;
+
+    task->await_count = list->count;
+    task->awaits = NULL;
+    if (len > 0)
+        task->awaits = memcpy(arena_alloc(arena, len), list->items, len);
+    list->count = 0;
 }
 
 /* --- Joining tasks by their symbolic CIDs -------------------------------- */
 
-static Bytes hash_bytes(const Hash *hash)
-{
-    return bytes_of(hash->bytes, sizeof hash->bytes);
-}
+/* Tasks ahead whose places in the index are fetched meanwhile: the index of a
+ * large workflow is far larger than the caches. */
+enum { TASKS_AHEAD = 8 };
 
-static Status index_tasks(struct workflow *workflow, struct map *index,
+static Status index_tasks(struct workflow *workflow, struct task_index *index,
                           uint32_t *wrong, struct error *err)
 {
+    const struct task *tasks = workflow->tasks;
+
     for (uint32_t i = 0; i < workflow->count; i++) {
-        struct task *task = &workflow->tasks[i];
-        bool is_new;
-        uint64_t *first = map_set(index, hash_bytes(&task->symbolic), &is_new);
-        if (is_new) {
-            *first = i;
-        } else if (task->class != CLASS_PURE) {
-            *wrong = i;
-            return fail(err, STATUS_INVALID,
-                        "the same effect as task '%.*s': give one of them a "
-                        "nonce",
-                        TEXT_ARG(workflow->tasks[*first].label));
-        }
+        if (i + TASKS_AHEAD < workflow->count)
+            task_index_expect(index, &tasks[i + TASKS_AHEAD].symbolic);
+        uint32_t first = task_index_add_symbolic(index, i);
+        if (first == i || tasks[i].class == CLASS_PURE)
+            continue;
+        *wrong = i;
+        return fail(err, STATUS_INVALID,
+                    "the same effect as task '%.*s': give one of them a "
+                    "nonce",
+                    TEXT_ARG(tasks[first].label));
     }
     return STATUS_OK;
 }
@@ -196,13 +250,13 @@ static Status find_outside(const struct await *await, struct store *memo,
 
     Status status = STATUS_NOT_FOUND;
     if (memo)
-        status = memo_get_symbolic(memo, &await->symbolic, &concrete,
-                                   &upstream, err);
+        status = memo_get_symbolic(memo, await->symbolic, &concrete, &upstream,
+                                   err);
     if (memo && status == STATUS_NOT_FOUND)
-        status = memo_get(memo, &await->symbolic, &entry, err);
+        status = memo_get(memo, await->symbolic, &entry, err);
     if (status != STATUS_NOT_FOUND)
         return status;
-    cid_from_hash(CODEC_DAG_CBOR, &await->symbolic, &cid);
+    cid_from_hash(CODEC_DAG_CBOR, await->symbolic, &cid);
     cid_to_text(&cid, text);
     return fail(err, STATUS_INVALID,
                 "awaits %.70s, which is neither in this workflow nor in the "
@@ -210,21 +264,27 @@ static Status find_outside(const struct await *await, struct store *memo,
                 text);
 }
 
-static Status join_tasks(struct workflow *workflow, const struct map *index,
-                         struct store *memo, uint32_t *wrong,
-                         struct error *err)
+static void expect_awaits(const struct task_index *index,
+                          const struct task *task)
+{
+    for (uint32_t i = 0; i < task->await_count; i++)
+        task_index_expect(index, task->awaits[i].symbolic);
+}
+
+static Status join_tasks(struct workflow *workflow,
+                         const struct task_index *index, struct store *memo,
+                         uint32_t *wrong, struct error *err)
 {
     for (uint32_t i = 0; i < workflow->count; i++) {
         struct task *task = &workflow->tasks[i];
-        struct await *awaits = task->awaits;
+        *wrong = i;
+        if (i + TASKS_AHEAD < workflow->count)
+            expect_awaits(index, task + TASKS_AHEAD);
         for (uint32_t k = 0; k < task->await_count; k++) {
-            const uint64_t *found =
-                map_get(index, hash_bytes(&awaits[k].symbolic));
-            *wrong = i;
-            if (found)
-                awaits[k].task = (uint32_t)*found;
-            else
-                TRY(find_outside(&awaits[k], memo, err));
+            struct await *await = &task->awaits[k];
+            await->task = task_index_symbolic(index, await->symbolic);
+            if (await->task == TASK_OUTSIDE)
+                TRY(find_outside(await, memo, err));
         }
     }
     return STATUS_OK;
@@ -233,12 +293,13 @@ static Status join_tasks(struct workflow *workflow, const struct map *index,
 Status workflow_join(struct workflow *workflow, struct store *memo,
                      uint32_t *wrong, struct error *err)
 {
-    struct map index = {0};
+    struct task_index index;
 
+    task_index_init(&index, workflow);
     Status status = index_tasks(workflow, &index, wrong, err);
     if (status == STATUS_OK)
         status = join_tasks(workflow, &index, memo, wrong, err);
-    map_deinit(&index);
+    task_index_deinit(&index);
     return status;
 }
 

@@ -4,8 +4,8 @@
  *
  * True of every struct workflow that workflow_finish() accepted:
  *  1. Tasks are in ascending order of label, labels are unique and legal.
- *  2. Every promise in args is by symbolic CID, and `awaits` says where it
- *     points; the graph has no cycle.
+ *  2. `args` is canonical. Every promise in it is by symbolic CID, and `awaits`
+ *     says where it points; the graph has no cycle.
  *  3. `symbolic` of each task is the CID of its computation.
  * Thread: one while it is made, then any: it is immutable.
  */
@@ -39,13 +39,13 @@ enum {
 struct await {
     uint32_t task; /* index in the workflow, or TASK_OUTSIDE: in the memo */
     Branch branch;
-    Hash symbolic; /* of what is awaited */
+    const Hash *symbolic; /* of what is awaited; lives as the workflow does */
 };
 
 struct task {
     Text label;
     Text cmd;
-    Value args; /* symbolic: with promises in it */
+    Bytes args; /* the map as DAG-CBOR, symbolic: with promises in it */
     Bytes nonce;
     Text sub; /* a DID, or empty: whoever runs it */
     struct limits limits;
@@ -59,6 +59,8 @@ struct task {
 
 struct workflow {
     struct arena arena;
+    struct block **blocks; /* owned references: those it was loaded from */
+    size_t block_count;
     struct task *tasks;
     uint32_t count;
     const uint32_t *outputs; /* indices of tasks, as written */
@@ -74,6 +76,12 @@ void workflow_free(struct workflow *workflow);
 
 /* Index of a label, or TASK_OUTSIDE. */
 uint32_t workflow_find(const struct workflow *workflow, Text label);
+
+/* Decodes a task's arguments. The tree is in `arena` and borrows from them. */
+Value task_args(const struct task *task, struct arena *arena);
+/* The function that /wasm/run is asked to call; empty for other commands.
+ * Borrows from the arguments. */
+Text task_function(const struct task *task);
 
 /* Gives each block of the canonical form, pages first, head last. */
 typedef Status WorkflowPut(void *context, const Cid *cid, Bytes block,
@@ -103,11 +111,12 @@ struct task_draft {
 
 /* Sorts, resolves labels, finds cycles, computes symbolic CIDs in dependency
  * order and the workflow's CID; checks everything FORMATS section 4 refuses.
- * The drafts' views must live in workflow->arena. On failure `err` names label
- * and position.
+ * The drafts' views must live in workflow->arena. On failure `err` names
+ * label and position.
  * `outputs` empty: every task that nobody awaits. */
-Status workflow_finish(struct workflow *workflow, struct task_draft *drafts,
-                       size_t count, const Text *outputs, size_t output_count,
+Status workflow_finish(struct workflow *workflow,
+                       const struct task_draft *drafts, size_t count,
+                       const Text *outputs, size_t output_count,
                        struct store *memo, struct error *err);
 
 /* The classes of commands; STATUS_UNSUPPORTED is left to who runs it:

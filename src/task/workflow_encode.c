@@ -1,108 +1,180 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* workflow_encode.c - the canonical form of a workflow: pages of tasks and a
  * head that links them (FORMATS section 4). */
-#include "task/workflow_parts.h"
+#include <stdlib.h>
 
 #include "ipld/dag_cbor.h"
+#include "task/workflow_parts.h"
 
-static Value limits_value(const struct limits *limits, struct arena *arena)
+enum { PAGE_HEAD_MAX = 3 };
+
+/* A task's entry in the page being filled. */
+struct page_entry {
+    Text label;
+    size_t start; /* in writer.page */
+    size_t len;
+};
+
+struct writer {
+    struct workflow *workflow;
+    WorkflowPut *put; /* NULL: only the CID is wanted */
+    void *context;
+    struct arena links;
+    Value *pages;
+    size_t page_count;
+    struct buffer page;         /* room for a head, then entries by label */
+    struct buffer sorted;       /* the page, where keys have another order */
+    struct page_entry *entries; /* of the page, by label */
+    size_t count;
+    size_t len; /* bytes of those entries */
+};
+
+/* --- A task -------------------------------------------------------------- */
+
+static void write_field(struct buffer *out, Text key, uint64_t number)
 {
-    struct value_entry entries[3];
-    size_t count = 0;
+    cbor_add_text(out, key);
+    cbor_add_uint(out, number);
+}
 
+static size_t limits_count(const struct limits *limits)
+{
+    return (limits->fuel > 0) + (size_t)(limits->time_ms > 0) +
+           (limits->memory > 0);
+}
+
+static void write_limits(struct buffer *out, const struct limits *limits)
+{
+    cbor_add_map(out, limits_count(limits));
     if (limits->fuel > 0)
-        entries[count++] =
-            (struct value_entry){TEXT("fuel"), value_uint(limits->fuel)};
+        write_field(out, TEXT("fuel"), limits->fuel);
     if (limits->time_ms > 0)
-        entries[count++] =
-            (struct value_entry){TEXT("time"), value_uint(limits->time_ms)};
+        write_field(out, TEXT("time"), limits->time_ms);
     if (limits->memory > 0)
-        entries[count++] =
-            (struct value_entry){TEXT("memory"), value_uint(limits->memory)};
-    return value_map(arena, entries, count);
+        write_field(out, TEXT("memory"), limits->memory);
 }
 
-static Value retry_value(const struct retry *retry, struct arena *arena)
+static void write_retry(struct buffer *out, const struct retry *retry)
 {
-    const struct value_entry entries[] = {
-        {TEXT("count"), value_uint(retry->count)},
-        {TEXT("max_ms"), value_uint(retry->max_ms)},
-        {TEXT("first_ms"), value_uint(retry->first_ms)},
-    };
-
-    return value_map(arena, entries, 3);
+    cbor_add_map(out, 3);
+    write_field(out, TEXT("count"), retry->count);
+    write_field(out, TEXT("max_ms"), retry->max_ms);
+    write_field(out, TEXT("first_ms"), retry->first_ms);
 }
 
-Value task_value(const struct task *task, struct arena *arena)
+/* The entry of one task in a page; keys in the order of DAG-CBOR. */
+static void write_task(struct buffer *out, const struct task *task)
 {
-    struct value_entry entries[6] = {
-        {TEXT("cmd"), value_text(task->cmd)},
-        {TEXT("args"), task->args},
-    };
-    size_t count = 2;
-    Value limits = limits_value(&task->limits, arena);
+    const bool limited = limits_count(&task->limits) > 0;
 
-    if (task->nonce.len > 0)
-        entries[count++] =
-            (struct value_entry){TEXT("nonce"), value_bytes(task->nonce)};
-    if (task->sub.len > 0)
-        entries[count++] =
-            (struct value_entry){TEXT("sub"), value_text(task->sub)};
-    if (limits.map.count > 0)
-        entries[count++] = (struct value_entry){TEXT("limits"), limits};
-    if (task->retry.count > 0)
-        entries[count++] = (struct value_entry){
-            TEXT("retry"), retry_value(&task->retry, arena)};
-    return value_map(arena, entries, count);
+    cbor_add_text(out, task->label);
+    cbor_add_map(out, 2 + (size_t)(task->sub.len > 0) +
+                          (size_t)(task->nonce.len > 0) +
+                          (size_t)(task->retry.count > 0) + (size_t)limited);
+    cbor_add_text(out, TEXT("cmd"));
+    cbor_add_text(out, task->cmd);
+    if (task->sub.len > 0) {
+        cbor_add_text(out, TEXT("sub"));
+        cbor_add_text(out, task->sub);
+    }
+    cbor_add_text(out, TEXT("args"));
+    buffer_add_bytes(out, task->args);
+    if (task->nonce.len > 0) {
+        cbor_add_text(out, TEXT("nonce"));
+        cbor_add_bytes(out, task->nonce);
+    }
+    if (task->retry.count > 0) {
+        cbor_add_text(out, TEXT("retry"));
+        write_retry(out, &task->retry);
+    }
+    if (limited) {
+        cbor_add_text(out, TEXT("limits"));
+        write_limits(out, &task->limits);
+    }
 }
+
+/* --- A page -------------------------------------------------------------- */
 
 size_t page_length(size_t count, size_t len)
 {
     return len + (count < 24 ? 1 : count <= UINT8_MAX ? 2 : 3);
 }
 
-struct writer {
-    struct workflow *workflow;
-    WorkflowPut *put; /* NULL: only the CID is wanted */
-    void *context;
-    struct arena scratch; /* of one page */
-    struct arena links;
-    Value *pages;
-    size_t page_count;
-    struct value_entry *entries; /* of the page being filled */
-    size_t count;
-    size_t len; /* bytes of those entries */
-};
-
-static Status put_value(struct writer *writer, const Value *value, Cid *cid,
-                        struct error *err)
+static int compare_keys(const void *a, const void *b)
 {
-    Bytes block = dag_cbor_block(value, &writer->scratch, cid);
+    const struct page_entry *left = a, *right = b;
 
-    return writer->put ? writer->put(writer->context, cid, block, err)
-                       : STATUS_OK;
+    return value_key_compare(left->label, right->label);
+}
+
+/* Tasks are by label, bytewise; keys of a map by length first. */
+static void sort_entries(struct writer *writer)
+{
+    struct page_entry *entries = writer->entries;
+    struct buffer unsorted = writer->page;
+    bool in_order = true;
+
+    for (size_t i = 1; i < writer->count; i++)
+        in_order &= compare_keys(&entries[i - 1], &entries[i]) < 0;
+    if (in_order)
+        return;
+    qsort(entries, writer->count, sizeof *entries, compare_keys);
+    buffer_clear(&writer->sorted);
+    buffer_add(&writer->sorted, unsorted.data, PAGE_HEAD_MAX);
+    for (size_t i = 0; i < writer->count; i++)
+        buffer_add(&writer->sorted, unsorted.data + entries[i].start,
+                   entries[i].len);
+    writer->page = writer->sorted;
+    writer->sorted = unsorted;
+}
+
+/* Puts the head in front of the entries, where room was left for it. */
+static Bytes page_block(struct writer *writer)
+{
+    size_t head_len = page_length(writer->count, 0);
+    struct buffer head;
+
+    sort_entries(writer);
+    ASSERT(writer->page.status == STATUS_OK);
+    buffer_init(&head, PAGE_HEAD_MAX);
+    cbor_add_map(&head, writer->count);
+    ASSERT(head.len == head_len);
+    uint8_t *start = writer->page.data + PAGE_HEAD_MAX - head_len;
+    memcpy(start, head.data, head_len);
+    buffer_deinit(&head);
+    return bytes_of(start, head_len + writer->len);
+}
+
+static void begin_page(struct writer *writer)
+{
+    static const uint8_t room[PAGE_HEAD_MAX];
+
+    writer->count = writer->len = 0;
+    buffer_clear(&writer->page);
+    buffer_add(&writer->page, room, sizeof room);
 }
 
 static Status end_page(struct writer *writer, struct error *err)
 {
     if (writer->count == 0)
         return STATUS_OK;
-    Value page = value_map(&writer->scratch, writer->entries, writer->count);
+    Bytes block = page_block(writer);
     Cid *cid = ARENA_NEW(&writer->links, Cid);
-    TRY(put_value(writer, &page, cid, err));
+    cid_of(CODEC_DAG_CBOR, block, cid);
+    if (writer->put)
+        TRY(writer->put(writer->context, cid, block, err));
     writer->pages[writer->page_count++] = value_link(cid);
-    writer->count = writer->len = 0;
+    begin_page(writer);
     return STATUS_OK;
 }
 
 static Status add_task(struct writer *writer, const struct task *task,
                        struct error *err)
 {
-    struct value_entry entry = {task->label,
-                                task_value(task, &writer->scratch)};
-    Value label = value_text(task->label);
-    size_t len = dag_cbor_length(&label) + dag_cbor_length(&entry.value);
+    size_t start = writer->page.len;
 
+    write_task(&writer->page, task);
+    size_t len = writer->page.len - start;
     if (page_length(1, len) > WORKFLOW_PAGE_BYTES)
         return fail(err, STATUS_LIMIT,
                     "task '%.*s' takes %zu bytes, at most %d fit: pass large "
@@ -112,13 +184,16 @@ static Status add_task(struct writer *writer, const struct task *task,
         page_length(writer->count + 1, writer->len + len) >
             WORKFLOW_PAGE_BYTES) {
         TRY(end_page(writer, err));
-        arena_reset(&writer->scratch);
-        entry.value = task_value(task, &writer->scratch);
+        start = writer->page.len;
+        write_task(&writer->page, task);
     }
-    writer->entries[writer->count++] = entry;
+    writer->entries[writer->count++] =
+        (struct page_entry){task->label, start, len};
     writer->len += len;
     return STATUS_OK;
 }
+
+/* --- The head ------------------------------------------------------------ */
 
 static Value meta_value(const struct workflow *workflow, struct arena *arena)
 {
@@ -155,10 +230,24 @@ static Status put_head(struct writer *writer, struct error *err)
     size_t len = dag_cbor_length(&head);
     if (len > BLOCK_MADE_MAX)
         return fail(err, STATUS_LIMIT,
-                    "the workflow's head takes %zu bytes, a block holds at "
-                    "most %d: name fewer outputs",
-                    len, BLOCK_MADE_MAX);
-    return put_value(writer, &head, &workflow->cid, err);
+                    "the list of %zu outputs makes a head of %zu bytes, a "
+                    "block holds at most %d: name fewer 'outputs' (without "
+                    "any, each task that nobody awaits is one)",
+                    count, len, BLOCK_MADE_MAX);
+    Bytes block = dag_cbor_block(&head, arena, &workflow->cid);
+    return writer->put
+               ? writer->put(writer->context, &workflow->cid, block, err)
+               : STATUS_OK;
+}
+
+static Status write_pages(struct writer *writer, struct error *err)
+{
+    const struct workflow *workflow = writer->workflow;
+
+    begin_page(writer);
+    for (uint32_t i = 0; i < workflow->count; i++)
+        TRY(add_task(writer, &workflow->tasks[i], err));
+    return end_page(writer, err);
 }
 
 Status workflow_encode(struct workflow *workflow, WorkflowPut *put,
@@ -166,20 +255,19 @@ Status workflow_encode(struct workflow *workflow, WorkflowPut *put,
 {
     struct writer writer = {
         .workflow = workflow, .put = put, .context = context};
-    Status status = STATUS_OK;
 
+    buffer_init(&writer.page, SIZE_MAX / 2);
+    buffer_init(&writer.sorted, SIZE_MAX / 2);
     // A page holds a task at least.
     writer.pages =
         arena_array(&writer.links, workflow->count, sizeof *writer.pages);
     writer.entries = arena_array(&writer.links, WORKFLOW_PAGE_TASKS,
                                  sizeof *writer.entries);
-    for (uint32_t i = 0; i < workflow->count && status == STATUS_OK; i++)
-        status = add_task(&writer, &workflow->tasks[i], err);
-    if (status == STATUS_OK)
-        status = end_page(&writer, err);
+    Status status = write_pages(&writer, err);
     if (status == STATUS_OK)
         status = put_head(&writer, err);
-    arena_deinit(&writer.scratch);
+    buffer_deinit(&writer.page);
+    buffer_deinit(&writer.sorted);
     arena_deinit(&writer.links);
     return status;
 }

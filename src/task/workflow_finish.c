@@ -9,28 +9,35 @@
 
 #include "task/computation.h"
 #include "task/reserved.h"
+#include "task/task_index.h"
 #include "task/workflow_parts.h"
 
 enum mark { MARK_NEW, MARK_OPEN, MARK_NAMED };
 
+/* A draft's place in the order of labels: eight bytes of its label, behind
+ * what all labels begin with, decide nearly always. */
+struct place {
+    uint64_t prefix; /* big endian */
+    const struct task_draft *draft;
+};
+
 struct maker {
     struct workflow *workflow;
-    const struct task_draft *drafts; /* in the order of the tasks */
-    uint8_t *marks;                  /* enum mark */
-    uint32_t *stack;                 /* tasks on the way down */
-    uint32_t *progress;              /* their awaits looked at */
-    struct arena scratch;            /* for one encoding */
-    /* While one task's promises are read: */
-    struct task *task;
-    uint32_t capacity;
-    struct await *awaits;
+    struct place *places;    /* of the tasks, in their order */
+    struct task_index index; /* by label */
+    uint8_t *marks;          /* enum mark */
+    uint32_t *stack;         /* tasks on the way down */
+    uint32_t *progress;      /* their awaits looked at */
+    struct await_list awaits;
+    struct buffer args;        /* of one task, encoded */
+    struct buffer computation; /* of one task */
 };
 
 /* Puts "LINE:COLUMN: task 'label': " before the message. */
 static Status fail_task(const struct maker *maker, uint32_t index,
                         Status status, struct error *err)
 {
-    const struct task_draft *draft = &maker->drafts[index];
+    const struct task_draft *draft = maker->places[index].draft;
     char place[32] = "";
 
     if (draft->line > 0)
@@ -39,15 +46,61 @@ static Status fail_task(const struct maker *maker, uint32_t index,
                    LABEL_ARG(draft->label));
 }
 
-static int compare_drafts(const void *a, const void *b)
-{
-    const struct task_draft *left = a, *right = b;
-    int order =
-        bytes_compare(text_bytes(left->label), text_bytes(right->label));
+/* --- Order --------------------------------------------------------------- */
 
+static int compare_places(const void *a, const void *b)
+{
+    const struct place *left = a, *right = b;
+
+    if (left->prefix != right->prefix)
+        return left->prefix < right->prefix ? -1 : 1;
+    int order = bytes_compare(text_bytes(left->draft->label),
+                              text_bytes(right->draft->label));
     if (order != 0)
         return order;
-    return (left->line > right->line) - (left->line < right->line);
+    return (left->draft->line > right->draft->line) -
+           (left->draft->line < right->draft->line);
+}
+
+/* Bytes that all labels begin with. They have not been checked yet. */
+static size_t common_length(const struct task_draft *drafts, size_t count)
+{
+    size_t len =
+        drafts[0].label.len < LABEL_MAX ? drafts[0].label.len : LABEL_MAX;
+
+    for (size_t i = 1; i < count; i++) {
+        Text label = drafts[i].label;
+        if (len > label.len)
+            len = label.len;
+        while (len > 0 && memcmp(label.data, drafts[0].label.data, len) != 0)
+            len--;
+    }
+    return len;
+}
+
+static uint64_t label_prefix(Text label, size_t from)
+{
+    uint64_t prefix = 0;
+
+    for (size_t at = from; at < from + 8; at++)
+        prefix = prefix << 8 | (at < label.len ? (uint8_t)label.data[at] : 0);
+    return prefix;
+}
+
+static struct place *sort_drafts(const struct task_draft *drafts, size_t count)
+{
+    struct place *places = heap_array(count, sizeof *places);
+    size_t common = common_length(drafts, count);
+    bool in_order = true;
+
+    for (size_t i = 0; i < count; i++) {
+        places[i] =
+            (struct place){label_prefix(drafts[i].label, common), &drafts[i]};
+        in_order &= i == 0 || compare_places(&places[i - 1], &places[i]) <= 0;
+    }
+    if (!in_order)
+        qsort(places, count, sizeof *places, compare_places);
+    return places;
 }
 
 /* --- Reading promises ---------------------------------------------------- */
@@ -75,96 +128,79 @@ static Status add_await(void *context, const Value *promise, struct error *err)
 {
     struct maker *maker = context;
     const Value *target = promise_target(promise);
-    struct await await = {TASK_OUTSIDE, promise_branch(promise), {{0}}};
+    struct await await = {.branch = promise_branch(promise)};
 
     if (target->kind == VALUE_TEXT) {
-        await.task = workflow_find(maker->workflow, target->text);
+        await.task = task_index_label(&maker->index, target->text);
         if (await.task == TASK_OUTSIDE)
             return unknown_label(maker, target->text, err);
+        await.symbolic = &maker->workflow->tasks[await.task].symbolic;
     } else {
         TRY(await_read(promise, &await, err));
     }
-    if (maker->task->await_count == maker->capacity) {
-        maker->capacity = maker->capacity ? 2 * maker->capacity : 16;
-        maker->awaits =
-            heap_resize(maker->awaits, maker->capacity, sizeof *maker->awaits);
-    }
-    maker->awaits[maker->task->await_count++] = await;
+    await_list_add(&maker->awaits, await);
     return STATUS_OK;
 }
 
-static Status read_awaits(struct maker *maker, struct task *task,
+static Status read_awaits(struct maker *maker, uint32_t index,
                           struct error *err)
 {
-    maker->task = task;
-    task->await_count = 0;
-    TRY(promise_each(&task->args, add_await, maker, err));
-    size_t len = task->await_count * sizeof *task->awaits;
-    if (len > 0) {
-        task->awaits = arena_alloc(&maker->workflow->arena, len);
-        memcpy(task->awaits, maker->awaits, len);
-    }
+    TRY(promise_each(&maker->places[index].draft->args, add_await, maker,
+                     err));
+    await_list_give(&maker->awaits, &maker->workflow->arena,
+                    &maker->workflow->tasks[index]);
     return STATUS_OK;
 }
 
 /* --- Naming -------------------------------------------------------------- */
 
-/* The promise with the awaited task's symbolic CID as its target. */
-static Value name_promise(struct maker *maker, const Value *promise,
-                          uint32_t *next)
+static void write_promise(struct buffer *out, const struct await *await)
 {
-    struct await *await = &maker->task->awaits[(*next)++];
-    struct arena *arena = &maker->workflow->arena;
-
-    if (await->task == TASK_OUTSIDE)
-        return *promise; // by CID already
-    await->symbolic = maker->workflow->tasks[await->task].symbolic;
     Cid cid;
-    cid_from_hash(CODEC_DAG_CBOR, &await->symbolic, &cid);
-    Value link = {.kind = VALUE_LINK,
-                  .link = arena_copy_bytes(arena, cid_bytes(&cid))};
-    return promise_make(arena, await->branch, link);
+
+    cid_from_hash(CODEC_DAG_CBOR, await->symbolic, &cid);
+    cbor_add_map(out, 1);
+    cbor_add_text(out, branch_key(await->branch));
+    cbor_add_link(out, cid_bytes(&cid));
 }
 
-static Value name_promises(struct maker *maker, const Value *value,
-                           uint32_t *next)
+/* Encodes `value`, its promises by symbolic CID; `await` is the next one. */
+static void write_args(struct buffer *out, const Value *value,
+                       const struct await **await)
 {
-    struct arena *arena = &maker->workflow->arena;
-    Value out = *value;
-
     if (value->kind == VALUE_LIST) {
-        size_t count = value->list.count;
-        Value *items = arena_array(arena, count, sizeof *items);
-        for (size_t i = 0; i < count; i++)
-            items[i] = name_promises(maker, &value->list.items[i], next);
-        out.list.items = items;
+        cbor_add_list(out, value->list.count);
+        for (size_t i = 0; i < value->list.count; i++)
+            write_args(out, &value->list.items[i], await);
+    } else if (value_reserved(value) == RESERVED_PROMISE) {
+        write_promise(out, (*await)++);
     } else if (value->kind == VALUE_MAP) {
-        if (value_reserved(value) == RESERVED_PROMISE)
-            return name_promise(maker, value, next);
-        size_t count = value->map.count;
-        struct value_entry *entries =
-            arena_array(arena, count, sizeof *entries);
-        for (size_t i = 0; i < count; i++) {
-            const struct value_entry *old = &value->map.entries[i];
-            entries[i].key = old->key;
-            entries[i].value = name_promises(maker, &old->value, next);
+        const struct value_entry *entries = value->map.entries;
+        cbor_add_map(out, value->map.count);
+        for (size_t i = 0; i < value->map.count; i++) {
+            ASSERT(i == 0 ||
+                   value_key_compare(entries[i - 1].key, entries[i].key) < 0);
+            cbor_add_text(out, entries[i].key);
+            write_args(out, &entries[i].value, await);
         }
-        out.map.entries = entries;
+    } else {
+        dag_cbor_encode(value, out);
     }
-    return out;
 }
 
 static void name_task(struct maker *maker, uint32_t index)
 {
     struct task *task = &maker->workflow->tasks[index];
-    uint32_t next = 0;
+    const struct await *await = task->awaits;
 
-    maker->task = task;
-    if (task->await_count > 0)
-        task->args = name_promises(maker, &task->args, &next);
-    arena_reset(&maker->scratch);
-    computation_encode(task->cmd, &task->args, task->nonce, &maker->scratch,
-                       &task->symbolic);
+    buffer_clear(&maker->args);
+    write_args(&maker->args, &maker->places[index].draft->args, &await);
+    ASSERT(maker->args.status == STATUS_OK &&
+           await == task->awaits + task->await_count);
+    task->args =
+        arena_copy_bytes(&maker->workflow->arena, buffer_bytes(&maker->args));
+    computation_hash(task->cmd, task->args, task->nonce, &maker->computation,
+                     &task->symbolic);
     maker->marks[index] = MARK_NAMED;
 }
 
@@ -253,7 +289,6 @@ static void take_draft(const struct task_draft *draft, struct task *task)
 {
     *task = (struct task){.label = draft->label,
                           .cmd = draft->cmd,
-                          .args = draft->args,
                           .nonce = draft->nonce,
                           .sub = draft->sub,
                           .limits = draft->limits,
@@ -269,19 +304,21 @@ static Status take_drafts(struct maker *maker, struct error *err)
     struct workflow *workflow = maker->workflow;
 
     for (uint32_t i = 0; i < workflow->count; i++) {
-        take_draft(&maker->drafts[i], &workflow->tasks[i]);
-        Status status = task_check(&workflow->tasks[i], err);
+        const struct task_draft *draft = maker->places[i].draft;
+        take_draft(draft, &workflow->tasks[i]);
+        Status status = task_check(&workflow->tasks[i], &draft->args, err);
         if (status == STATUS_OK && i > 0 &&
-            text_equal(maker->drafts[i - 1].label, maker->drafts[i].label))
+            text_equal(workflow->tasks[i - 1].label, draft->label))
             status = fail(err, STATUS_INVALID,
                           "two tasks have this label; the other is in line "
                           "%u",
-                          maker->drafts[i - 1].line);
+                          workflow->tasks[i - 1].line);
         if (status != STATUS_OK)
             return fail_task(maker, i, status, err);
+        task_index_add_label(&maker->index, i);
     }
     for (uint32_t i = 0; i < workflow->count; i++) {
-        Status status = read_awaits(maker, &workflow->tasks[i], err);
+        Status status = read_awaits(maker, i, err);
         if (status != STATUS_OK)
             return fail_task(maker, i, status, err);
     }
@@ -303,32 +340,53 @@ static Status make(struct maker *maker, struct store *memo, struct error *err)
     return STATUS_OK;
 }
 
-Status workflow_finish(struct workflow *workflow, struct task_draft *drafts,
-                       size_t count, const Text *outputs, size_t output_count,
+static void maker_init(struct maker *maker, struct workflow *workflow,
+                       const struct task_draft *drafts)
+{
+    const uint32_t count = workflow->count;
+
+    *maker = (struct maker){.workflow = workflow};
+    maker->places = sort_drafts(drafts, count);
+    maker->marks = heap_array(count, sizeof *maker->marks);
+    maker->stack = heap_array(count, sizeof *maker->stack);
+    maker->progress = heap_array(count, sizeof *maker->progress);
+    task_index_init(&maker->index, workflow);
+    buffer_init(&maker->args, SIZE_MAX / 2);
+    buffer_init(&maker->computation, SIZE_MAX / 2);
+}
+
+static void maker_deinit(struct maker *maker)
+{
+    free(maker->places);
+    free(maker->marks);
+    free(maker->stack);
+    free(maker->progress);
+    free(maker->awaits.items);
+    task_index_deinit(&maker->index);
+    buffer_deinit(&maker->args);
+    buffer_deinit(&maker->computation);
+}
+
+Status workflow_finish(struct workflow *workflow,
+                       const struct task_draft *drafts, size_t count,
+                       const Text *outputs, size_t output_count,
                        struct store *memo, struct error *err)
 {
+    struct maker maker;
+
     if (count == 0)
         return fail(err, STATUS_INVALID, "a workflow needs a task");
     if (count > WORKFLOW_TASKS_MAX)
         return fail(err, STATUS_LIMIT, "%zu tasks, at most %d are allowed",
                     count, WORKFLOW_TASKS_MAX);
-    qsort(drafts, count, sizeof *drafts, compare_drafts);
     workflow->count = (uint32_t)count;
     workflow->tasks = heap_array(count, sizeof *workflow->tasks);
-
-    struct maker maker = {.workflow = workflow, .drafts = drafts};
-    maker.marks = heap_array(count, sizeof *maker.marks);
-    maker.stack = heap_array(count, sizeof *maker.stack);
-    maker.progress = heap_array(count, sizeof *maker.progress);
+    maker_init(&maker, workflow, drafts);
     Status status = make(&maker, memo, err);
     if (status == STATUS_OK)
         status = set_outputs(workflow, outputs, output_count, err);
     if (status == STATUS_OK)
         status = workflow_encode(workflow, NULL, NULL, err);
-    arena_deinit(&maker.scratch);
-    free(maker.awaits);
-    free(maker.marks);
-    free(maker.stack);
-    free(maker.progress);
+    maker_deinit(&maker);
     return status;
 }

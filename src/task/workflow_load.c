@@ -2,8 +2,8 @@
 /* workflow_load.c - reads the canonical form, and nothing but it: the same
  * workflow never has two CIDs.
  *
- * Texts and bytes of a task borrow from its page, which is copied into the
- * workflow's arena; of the decoded tree only the arguments stay. */
+ * Everything a task says borrows from its page, which the workflow holds on to;
+ * the tree that a page decodes to is for checking it, and goes. */
 #include <stdlib.h>
 
 #include "ipld/dag_cbor.h"
@@ -13,12 +13,13 @@
 struct loader {
     struct workflow *workflow;
     struct store *store;
-    struct arena scratch; /* the tree of one page */
-    struct arena block;   /* one encoded computation */
-    size_t capacity;      /* of workflow->tasks */
-    size_t page;          /* its number, from 0 */
-    size_t page_count;    /* tasks in the page before */
-    size_t page_len;      /* bytes of their entries */
+    struct arena scratch;      /* the tree of one page */
+    struct buffer computation; /* of one task */
+    struct await_list awaits;  /* of one task */
+    size_t capacity;           /* of workflow->tasks */
+    size_t page;               /* its number, from 0 */
+    size_t page_count;         /* tasks in the page before */
+    size_t page_len;           /* bytes of their entries */
 };
 
 /* --- Small readers ------------------------------------------------------- */
@@ -76,31 +77,14 @@ static Status read_retry(const Value *value, struct retry *out,
     return STATUS_OK;
 }
 
-/* A copy of the tree alone: texts, bytes and links are shared. */
-static Value copy_tree(struct arena *arena, const Value *value)
-{
-    Value out = *value;
-
-    if (value->kind == VALUE_LIST) {
-        size_t count = value->list.count;
-        Value *items = arena_alloc(arena, count * sizeof *items);
-        for (size_t i = 0; i < count; i++)
-            items[i] = copy_tree(arena, &value->list.items[i]);
-        out.list.items = items;
-    } else if (value->kind == VALUE_MAP) {
-        size_t count = value->map.count;
-        struct value_entry *entries =
-            arena_alloc(arena, count * sizeof *entries);
-        for (size_t i = 0; i < count; i++) {
-            entries[i].key = value->map.entries[i].key;
-            entries[i].value = copy_tree(arena, &value->map.entries[i].value);
-        }
-        out.map.entries = entries;
-    }
-    return out;
-}
-
 /* --- A task -------------------------------------------------------------- */
+
+/* The encoding of a field's value: in the page it stands behind its key. */
+static Bytes raw_value(const struct value_entry *field)
+{
+    return bytes_of(field->key.data + field->key.len,
+                    dag_cbor_length(&field->value));
+}
 
 static Status read_field(const struct value_entry *field, struct task *task,
                          struct error *err)
@@ -110,7 +94,7 @@ static Status read_field(const struct value_entry *field, struct task *task,
     if (text_equal(field->key, TEXT("cmd")) && value->kind == VALUE_TEXT)
         task->cmd = value->text;
     else if (text_equal(field->key, TEXT("args")))
-        task->args = *value;
+        task->args = raw_value(field);
     else if (text_equal(field->key, TEXT("nonce")) &&
              value->kind == VALUE_BYTES && value->bytes.len > 0)
         task->nonce = value->bytes;
@@ -128,22 +112,6 @@ static Status read_field(const struct value_entry *field, struct task *task,
     return STATUS_OK;
 }
 
-static Status read_task(const struct value_entry *entry, struct task *task,
-                        struct error *err)
-{
-    *task = (struct task){.label = entry->key};
-    if (entry->value.kind != VALUE_MAP)
-        return fail(err, STATUS_INVALID, "a task must be a map");
-    for (size_t i = 0; i < entry->value.map.count; i++)
-        TRY(read_field(&entry->value.map.entries[i], task, err));
-    return task_check(task, err);
-}
-
-struct await_list {
-    struct await *items; /* NULL: only count */
-    uint32_t count;
-};
-
 static Status list_await(void *context, const Value *promise,
                          struct error *err)
 {
@@ -151,30 +119,26 @@ static Status list_await(void *context, const Value *promise,
     struct await await;
 
     TRY(await_read(promise, &await, err));
-    if (list->items)
-        list->items[list->count] = await;
-    list->count++;
+    await_list_add(list, await);
     return STATUS_OK;
 }
 
-static Status keep_task(struct loader *loader, struct task *task,
-                        struct error *err)
+static Status read_task(struct loader *loader, const struct value_entry *entry,
+                        struct task *task, struct error *err)
 {
-    struct arena *arena = &loader->workflow->arena;
-    struct await_list list = {0};
+    const Value *args = value_get(&entry->value, TEXT("args"));
+    const Value none = value_null();
 
-    arena_reset(&loader->block);
-    computation_encode(task->cmd, &task->args, task->nonce, &loader->block,
-                       &task->symbolic);
-    TRY(promise_each(&task->args, list_await, &list, err));
-    if (list.count > 0) {
-        task->awaits = list.items =
-            arena_alloc(arena, list.count * sizeof *list.items);
-        list.count = 0;
-        TRY(promise_each(&task->args, list_await, &list, err));
-        task->await_count = list.count;
-    }
-    task->args = copy_tree(arena, &task->args);
+    *task = (struct task){.label = entry->key};
+    if (entry->value.kind != VALUE_MAP)
+        return fail(err, STATUS_INVALID, "a task must be a map");
+    for (size_t i = 0; i < entry->value.map.count; i++)
+        TRY(read_field(&entry->value.map.entries[i], task, err));
+    TRY(task_check(task, args ? args : &none, err));
+    TRY(promise_each(args, list_await, &loader->awaits, err));
+    await_list_give(&loader->awaits, &loader->workflow->arena, task);
+    computation_hash(task->cmd, task->args, task->nonce, &loader->computation,
+                     &task->symbolic);
     task->class = command_class(task->cmd);
     return STATUS_OK;
 }
@@ -200,42 +164,64 @@ static Status check_filled(struct loader *loader, size_t entry_len,
     return STATUS_OK;
 }
 
-static Status add_entry(struct loader *loader, const struct value_entry *entry,
-                        bool first, struct error *err)
+static struct task *next_task(struct loader *loader)
 {
     struct workflow *workflow = loader->workflow;
-    Value label = value_text(entry->key);
-    size_t len = dag_cbor_length(&label) + dag_cbor_length(&entry->value);
 
-    if (first) {
-        TRY(check_filled(loader, len, err));
-        loader->page_count = loader->page_len = 0;
-    }
-    loader->page_count++;
-    loader->page_len += len;
-    if (workflow->count == WORKFLOW_TASKS_MAX)
-        return fail(err, STATUS_LIMIT, "more than %d tasks",
-                    WORKFLOW_TASKS_MAX);
     if (workflow->count == loader->capacity) {
         loader->capacity = loader->capacity ? 2 * loader->capacity : 64;
         workflow->tasks = heap_resize(workflow->tasks, loader->capacity,
                                       sizeof *workflow->tasks);
     }
-    struct task *task = &workflow->tasks[workflow->count];
-    TRY(read_task(entry, task, err));
+    return &workflow->tasks[workflow->count];
+}
+
+static Status add_entry(struct loader *loader, const struct value_entry *entry,
+                        struct error *err)
+{
+    struct workflow *workflow = loader->workflow;
+
+    if (workflow->count == WORKFLOW_TASKS_MAX)
+        return fail(err, STATUS_LIMIT, "more than %d tasks",
+                    WORKFLOW_TASKS_MAX);
+    struct task *task = next_task(loader);
+    TRY(read_task(loader, entry, task, err));
     if (workflow->count > 0 && bytes_compare(text_bytes(task[-1].label),
                                              text_bytes(task->label)) >= 0)
         return fail(err, STATUS_INVALID,
                     "its label is not above the one before, '%.*s'",
                     LABEL_ARG(task[-1].label));
-    TRY(keep_task(loader, task, err));
     workflow->count++;
     return STATUS_OK;
 }
 
+/* The page's entries by label: mostly the order that they have. */
+static const struct value_entry **sort_entries(struct loader *loader,
+                                               const Value *page)
+{
+    const size_t count = page->map.count;
+    const struct value_entry **sorted =
+        arena_array(&loader->scratch, count, sizeof *sorted);
+    bool in_order = true;
+
+    for (size_t i = 0; i < count; i++) {
+        sorted[i] = &page->map.entries[i];
+        in_order &= i == 0 || compare_entries(&sorted[i - 1], &sorted[i]) < 0;
+    }
+    if (!in_order)
+        qsort(sorted, count, sizeof *sorted, compare_entries);
+    return sorted;
+}
+
+static size_t entry_length(const struct value_entry *entry)
+{
+    Value label = value_text(entry->key);
+
+    return dag_cbor_length(&label) + dag_cbor_length(&entry->value);
+}
+
 static Status read_page(struct loader *loader, Bytes bytes, struct error *err)
 {
-    const struct value_entry **sorted;
     Value page;
 
     arena_reset(&loader->scratch);
@@ -246,35 +232,48 @@ static Status read_page(struct loader *loader, Bytes bytes, struct error *err)
         return fail(err, STATUS_INVALID,
                     "a page is a map of 1 to %d tasks in at most %d bytes",
                     WORKFLOW_PAGE_TASKS, WORKFLOW_PAGE_BYTES);
-    sorted = arena_array(&loader->scratch, page.map.count, sizeof *sorted);
-    for (size_t i = 0; i < page.map.count; i++)
-        sorted[i] = &page.map.entries[i];
-    qsort(sorted, page.map.count, sizeof *sorted, compare_entries);
+    const struct value_entry **sorted = sort_entries(loader, &page);
+    Status status = check_filled(loader, entry_length(sorted[0]), err);
+    if (status != STATUS_OK)
+        return fail_in(err, status, "task '%.*s'", LABEL_ARG(sorted[0]->key));
     for (size_t i = 0; i < page.map.count; i++) {
-        Status status = add_entry(loader, sorted[i], i == 0, err);
+        status = add_entry(loader, sorted[i], err);
         if (status != STATUS_OK)
             return fail_in(err, status, "task '%.*s'",
                            LABEL_ARG(sorted[i]->key));
     }
+    loader->page_count = page.map.count;
+    loader->page_len = bytes.len - page_length(page.map.count, 0);
     return STATUS_OK;
 }
 
-/* The block's bytes, in `arena`. */
-static Status take_block(struct store *store, const Cid *cid,
-                         struct arena *arena, Bytes *out, struct error *err)
+/* Makes room to keep `count` more. */
+static void expect_blocks(struct loader *loader, size_t count)
 {
+    struct workflow *workflow = loader->workflow;
+
+    workflow->blocks =
+        heap_resize(workflow->blocks, workflow->block_count + count,
+                    sizeof *workflow->blocks);
+}
+
+/* The block's bytes; the workflow keeps the block. */
+static Status take_block(struct loader *loader, const Cid *cid, Bytes *out,
+                         struct error *err)
+{
+    struct workflow *workflow = loader->workflow;
     struct block *block = NULL;
     char text[CID_TEXT_MAX];
 
-    Status status = store_get(store, cid, &block, err);
+    Status status = store_get(loader->store, cid, &block, err);
     if (status == STATUS_NOT_FOUND) {
         cid_to_text(cid, text);
         return fail(err, status, "the block %.70s is not here", text);
     }
     if (status != STATUS_OK)
         return status;
-    *out = arena_copy_bytes(arena, block_bytes(block));
-    block_unref(block);
+    workflow->blocks[workflow->block_count++] = block;
+    *out = block_bytes(block);
     return STATUS_OK;
 }
 
@@ -291,8 +290,7 @@ static Status load_page(struct loader *loader, const Value *link,
     if (!cid_sha256(&cid, CODEC_DAG_CBOR, &hash))
         return fail(err, STATUS_INVALID,
                     "a page must be dag-cbor with sha2-256");
-    TRY(take_block(loader->store, &cid, &loader->workflow->arena, &bytes,
-                   err));
+    TRY(take_block(loader, &cid, &bytes, err));
     return read_page(loader, bytes, err);
 }
 
@@ -353,6 +351,7 @@ static Status read_head(struct loader *loader, const Value *head,
                     "'outputs', perhaps 'meta', and nothing else");
     if (meta)
         TRY(read_meta(loader->workflow, meta, err));
+    expect_blocks(loader, pages->list.count);
     for (; loader->page < pages->list.count; loader->page++) {
         Status status =
             load_page(loader, &pages->list.items[loader->page], err);
@@ -373,10 +372,13 @@ static Status load(struct loader *loader, const Cid *cid, struct error *err)
     if (!cid_sha256(cid, CODEC_DAG_CBOR, &hash))
         return fail(err, STATUS_INVALID,
                     "a workflow's CID is dag-cbor with sha2-256");
-    TRY(take_block(loader->store, cid, &workflow->arena, &bytes, err));
+    expect_blocks(loader, 1);
+    TRY(take_block(loader, cid, &bytes, err));
     // The head's tree stays until the outputs are read: not in scratch.
     TRY(dag_cbor_decode(bytes, &workflow->arena, &head, err));
     TRY(read_head(loader, &head, err));
+    workflow->tasks =
+        heap_resize(workflow->tasks, workflow->count, sizeof *workflow->tasks);
     workflow->cid = *cid;
     Status status = workflow_join(workflow, loader->store, &wrong, err);
     if (status != STATUS_OK)
@@ -391,9 +393,11 @@ Status workflow_load(struct store *store, const Cid *cid,
     struct loader loader = {.store = store, .workflow = workflow_new()};
     char text[CID_TEXT_MAX];
 
+    buffer_init(&loader.computation, SIZE_MAX / 2);
     Status status = load(&loader, cid, err);
     arena_deinit(&loader.scratch);
-    arena_deinit(&loader.block);
+    buffer_deinit(&loader.computation);
+    free(loader.awaits.items);
     if (status != STATUS_OK) {
         workflow_free(loader.workflow);
         cid_to_text(cid, text);

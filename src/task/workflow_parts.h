@@ -13,8 +13,21 @@
 bool label_is_legal(Text label);
 
 /* Checks what one task says by itself: label, command, shape and values of
- * its arguments, nonce, limits, retry. No word about position in `err`. */
-Status task_check(const struct task *task, struct error *err);
+ * its arguments (`args`, not task->args, which need not be there yet), nonce,
+ * limits, retry. No word about position in `err`. */
+Status task_check(const struct task *task, const Value *args,
+                  struct error *err);
+
+/* The awaits of one task, while its promises are read. */
+struct await_list {
+    struct await *items; /* owned, kept from task to task */
+    uint32_t count;
+    uint32_t capacity;
+};
+void await_list_add(struct await_list *list, struct await await);
+/* Copies them into `arena` for the task and empties the list. */
+void await_list_give(struct await_list *list, struct arena *arena,
+                     struct task *task);
 
 /* Calls `each` for every promise in `value`, in the order of struct task's
  * `awaits`: lists by index, maps in DAG-CBOR order of keys. */
@@ -23,12 +36,13 @@ typedef Status PromiseEach(void *context, const Value *promise,
 Status promise_each(const Value *value, PromiseEach *each, void *context,
                     struct error *err);
 
-/* Reads a promise by symbolic CID into `out`, its task not yet known. */
+/* Reads a promise by symbolic CID into `out`, its task not yet known. The hash
+ * is borrowed from the promise. */
 Status await_read(const Value *promise, struct await *out, struct error *err);
 
-/* With all symbolic hashes known: points every await by CID (TASK_OUTSIDE so
- * far) at its task or finds it in `memo` (NULL: nothing is), and refuses equal
- * effects. `*wrong` is the task that `err` is about. */
+/* With all symbolic hashes known: points every await at the first task with
+ * that computation, or finds it in `memo` (NULL: nothing is), and refuses
+ * equal effects. `*wrong` is the task that `err` is about. */
 Status workflow_join(struct workflow *workflow, struct store *memo,
                      uint32_t *wrong, struct error *err);
 
@@ -36,8 +50,6 @@ Status workflow_join(struct workflow *workflow, struct store *memo,
 Status workflow_set_outputs(struct workflow *workflow, const Text *labels,
                             size_t count, struct error *err);
 
-/* The entry of one task in a page. */
-Value task_value(const struct task *task, struct arena *arena);
 /* Bytes of a page's block with `count` tasks whose entries add up to `len`. */
 size_t page_length(size_t count, size_t len);
 

@@ -43,7 +43,7 @@ bool mismatches(Branch branch, ScheduleOut out)
 static uint64_t outside_id(const struct await *await)
 {
     uint64_t id;
-    memcpy(&id, await->symbolic.bytes, sizeof id);
+    memcpy(&id, await->symbolic->bytes, sizeof id);
     return id;
 }
 
@@ -157,6 +157,7 @@ static void make_awaits(struct world *world, uint32_t place, uint32_t shape)
 {
     struct sim_task *t = &world->tasks[world->order[place]];
     struct await *awaits = &world->awaits[(size_t)place * AWAITS_MAX];
+    Hash *hashes = &world->awaited[(size_t)place * AWAITS_MAX];
     t->task.awaits = awaits;
     if (place == 0 || chance(world, 15))
         return;
@@ -169,7 +170,8 @@ static void make_awaits(struct world *world, uint32_t place, uint32_t shape)
         const uint64_t id = awaits[i].task == TASK_OUTSIDE
                                 ? draw(world, 50)
                                 : world->tasks[awaits[i].task].symbolic;
-        memcpy(awaits[i].symbolic.bytes, &id, sizeof id);
+        memcpy(hashes[i].bytes, &id, sizeof id);
+        awaits[i].symbolic = &hashes[i];
     }
 }
 
@@ -195,7 +197,7 @@ static void name_task(struct world *world, uint32_t index)
     for (uint32_t i = 0; i < t->task.await_count; i++) {
         const struct await *await = &t->task.awaits[i];
         uint64_t id;
-        memcpy(&id, await->symbolic.bytes, sizeof id);
+        memcpy(&id, await->symbolic->bytes, sizeof id);
         t->symbolic = mix(t->symbolic, id * 3 + await->branch);
         if (await->task == TASK_OUTSIDE)
             continue;
@@ -262,6 +264,7 @@ void world_make(struct world *world, uint64_t seed, uint32_t count_max)
     world->tasks = heap_array(count, sizeof *world->tasks);
     world->awaits =
         heap_array((size_t)count * AWAITS_MAX, sizeof(struct await));
+    world->awaited = heap_array((size_t)count * AWAITS_MAX, sizeof(Hash));
     world->order = heap_array(count, sizeof(uint32_t));
     world->outputs = heap_array(count, sizeof(uint32_t));
     for (uint32_t i = 0; i < count; i++) {
@@ -298,6 +301,7 @@ void world_free(struct world *world)
 {
     free(world->tasks);
     free(world->awaits);
+    free(world->awaited);
     free(world->order);
     free(world->outputs);
 }

@@ -250,10 +250,11 @@ static Bytes resolve(const Value *args, const struct await *awaits,
                      struct arena *arena, Status *status)
 {
     struct await *copy = arena_array(arena, count, sizeof *copy);
+    Cid ignored;
     if (count)
         memcpy(copy, awaits, count * sizeof *copy);
     struct task task = {.cmd = TEXT("/wasm/run"),
-                        .args = *args,
+                        .args = dag_cbor_block(args, arena, &ignored),
                         .awaits = copy,
                         .await_count = count};
     Bytes block = {0};
@@ -296,7 +297,7 @@ static void resolves_to_what_is_written_out(void **state)
         Branch branch = is_ok ? BRANCH_OK : BRANCH_ERROR;
         Value promise = promise_on(&arena, branch);
         Value args = wasm_args(&arena, &promise, 1);
-        struct await await = {TASK_OUTSIDE, branch, {{0}}};
+        struct await await = {TASK_OUTSIDE, branch, NULL};
         struct awaited awaited = {is_ok, false, &result.value};
         Bytes made = resolve(&args, &await, &awaited, 1, &arena, &status);
         assert_int_equal(status, STATUS_OK);
@@ -318,7 +319,7 @@ static void one_mismatch_decides(void **state)
     Value items[2] = {promise_on(&arena, BRANCH_OK),
                       promise_on(&arena, BRANCH_ERROR)};
     Value args = wasm_args(&arena, items, 2);
-    struct await awaits[2] = {{0, BRANCH_OK, {{0}}}, {1, BRANCH_ERROR, {{0}}}};
+    struct await awaits[2] = {{0, BRANCH_OK, NULL}, {1, BRANCH_ERROR, NULL}};
     // The first one's outcome is not known and does not matter.
     struct awaited awaited[2] = {{false, false, NULL}, {true, false, &ok}};
     resolve(&args, awaits, awaited, 2, &arena, &status);
@@ -354,7 +355,7 @@ static void links_a_module_that_was_made(void **state)
         ASSERT_OK(value_normalise(&bytes, NULL, &arena, &normal, NULL),
                   &(struct error){0});
         Value ok = value_map1(&arena, TEXT("ok"), normal);
-        struct await await = {0, BRANCH_OK, {{0}}};
+        struct await await = {0, BRANCH_OK, NULL};
         struct awaited awaited = {true, false, &ok};
         Bytes made = resolve(&args, &await, &awaited, 1, &arena, &status);
         cid_of(CODEC_RAW, bytes.bytes, &cid);

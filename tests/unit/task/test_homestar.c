@@ -95,9 +95,11 @@ static void makes_a_workflow_of_it(void **state)
     assert_int_equal(workflow->tasks[0].limits.fuel, 0);
     assert_int_equal(workflow->output_count, 1);
     struct wasm_call call;
-    ASSERT_OK(wasm_call_read(&workflow->tasks[0].args, &call, &err), &err);
+    Value args = task_args(&workflow->tasks[0], &arena);
+    ASSERT_OK(wasm_call_read(&args, &call, &err), &err);
     assert_true(call.homestar);
     workflow_free(workflow);
+    arena_deinit(&arena);
 }
 
 static void ignores_unlimited_fuel_and_reads_nonces(void **state)

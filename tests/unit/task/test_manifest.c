@@ -52,7 +52,7 @@ static void reads_a_workflow(void **state)
     assert_int_equal(turn->await_count, 1);
     assert_int_equal(turn->awaits[0].task, 0);
     assert_true(
-        hash_equal(&turn->awaits[0].symbolic, &workflow->tasks[0].symbolic));
+        hash_equal(turn->awaits[0].symbolic, &workflow->tasks[0].symbolic));
     assert_int_equal(turn->limits.time_ms, 30000);
     assert_int_equal(turn->limits.memory, 512 << 20);
     assert_int_equal(workflow->tasks[1].class, CLASS_QUERY);

@@ -47,7 +47,7 @@ static void assert_same(const struct workflow *a, const struct workflow *b)
         const struct task *left = &a->tasks[i], *right = &b->tasks[i];
         assert_true(text_equal(left->label, right->label));
         assert_true(hash_equal(&left->symbolic, &right->symbolic));
-        assert_true(value_equal(&left->args, &right->args));
+        assert_true(bytes_equal(left->args, right->args));
         assert_memory_equal(&left->limits, &right->limits,
                             sizeof left->limits);
         assert_int_equal(left->await_count, right->await_count);
