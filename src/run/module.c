@@ -259,8 +259,13 @@ static void described(void *context, const struct run_outcome *outcome)
 /* The input of a job about the module itself. */
 static struct run_request job_of(struct module *module, RunVerb verb)
 {
+    // A compiler that a hostile module has taken over must not make the machine
+    // code or the description of another: one process for each module.
+    Hash isolation;
+    hash_sha256(cid_bytes(&module->cid), &isolation);
     return (struct run_request){
         .verb = verb,
+        .isolation = isolation,
         .engine = executor_options(module->modules->executor)->engine,
         .limits = {.memory = COMPILE_MEMORY_MAX,
                    .time_ms = verb == RUN_COMPILE ? COMPILE_TIME_MS
