@@ -423,8 +423,22 @@ void run_free(struct run *run)
     free(run);
 }
 
+/* What an earlier try of the task had to say. */
+static void forget_message(struct run *run, uint32_t task)
+{
+    struct schedule_task_state state;
+    schedule_state(run->schedule, task, &state);
+    if (state.attempts == 0)
+        return;
+    for (size_t index = 0; index < run->message_count; index++)
+        if (run->messages[index].task == task)
+            run->messages[index].text[0] = '\0';
+}
+
 void run_keep_message(struct run *run, uint32_t task, const char *message)
 {
+    if (!*message)
+        forget_message(run, task);
     if (run->message_count == MESSAGES_KEPT || !*message)
         return;
     run->messages = heap_resize(run->messages, run->message_count + 1,

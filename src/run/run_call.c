@@ -73,6 +73,31 @@ static void call_end(struct run_call *call, End end, const char *message)
 
 /* --- Outcomes ------------------------------------------------------------ */
 
+static void alarm_about(struct run *run, uint32_t task, Text text)
+{
+    const struct run_event event = {
+        .kind = RUN_ALARM,
+        .task = task,
+        .text = text,
+    };
+    if (run->options.event)
+        run->options.event(run->options.context, run, &event);
+}
+
+/* What is run again though the memo has it must come to the same. */
+static void compare_with_memo(struct run_call *call,
+                              const struct result *result)
+{
+    struct memo_entry entry;
+    if (call->run->options.no_memo &&
+        memo_get(call->run->store, &call->concrete, &entry, NULL) ==
+            STATUS_OK &&
+        !cid_equal(&entry.result, &result->cid))
+        alarm_about(call->run, call->task,
+                    TEXT("its result is not the one in the memo: both are "
+                         "kept"));
+}
+
 static void keep_result(struct run_call *call,
                         const struct run_outcome *outcome)
 {
@@ -98,6 +123,7 @@ static void keep_result(struct run_call *call,
     state->memory_peak = outcome->cost.memory_peak;
     state->fuel = outcome->cost.fuel;
     run_keep_message(run, call->task, outcome->message);
+    compare_with_memo(call, &result);
     run_record_result(run, call->task, &result, outcome);
     call_close(call);
     schedule_ran(run->schedule, call->task, result.is_ok ? OUT_OK : OUT_ERROR,
@@ -149,16 +175,10 @@ static void begin_check(struct run_call *call,
 /* Both engines answered: equal bytes, or an alarm and no result. */
 static void end_check(struct run_call *call, const struct run_outcome *second)
 {
-    struct run *run = call->run;
     if (second->end == END_NONE &&
         !bytes_equal(second->output, buffer_bytes(&call->first))) {
-        struct run_event event = {
-            .kind = RUN_ALARM,
-            .task = call->task,
-            .text = TEXT("the two engines give different results"),
-        };
-        if (run->options.event)
-            run->options.event(run->options.context, run, &event);
+        alarm_about(call->run, call->task,
+                    TEXT("the two engines give different results"));
         call_end(call, END_HOST,
                  "the two engines give different results: "
                  "neither is kept");
@@ -356,7 +376,9 @@ void run_on_log(void *context, uint64_t ticket, LogLevel level, Text line)
     }
     run->log_lines++;
     for (uint32_t index = 0; index < run->open_runs; index++) {
-        if (run->open[index]->ticket != ticket)
+        // The second opinion says the same again.
+        if (run->open[index]->ticket != ticket ||
+            run->open[index]->is_checking)
             continue;
         struct run_event event = {
             .kind = RUN_TASK_LOG,

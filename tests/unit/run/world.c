@@ -113,7 +113,7 @@ void world_reopen(struct world *world)
 
 /* --- Running ------------------------------------------------------------- */
 
-static void on_event(void *context, [[maybe_unused]] const struct run *run,
+static void on_event(void *context, const struct run *run,
                      const struct run_event *event)
 {
     struct world *world = context;
@@ -122,6 +122,7 @@ static void on_event(void *context, [[maybe_unused]] const struct run *run,
     world->alarms += event->kind == RUN_ALARM;
     if (event->kind == RUN_TASK_LOG)
         snprintf(world->log, sizeof world->log, "%.*s", TEXT_ARG(event->text));
+    world->now = run;
     if (world->on_event)
         world->on_event(world, event);
 }
@@ -167,7 +168,7 @@ void world_report(struct world *world, const char *label,
     uint32_t task = workflow_find(world->workflow, text_of(label));
     if (task == TASK_OUTSIDE)
         fail_msg("there is no task %s", label);
-    run_report(world->run, task, out);
+    run_report(world->run ? world->run : world->now, task, out);
 }
 
 void world_is(struct world *world, const char *label, ScheduleOut out, End end,

@@ -32,6 +32,7 @@ struct world {
     struct run_options options;
     struct workflow *workflow; /* of the last run */
     struct run *run;
+    const struct run *now; /* while it runs */
     /* What the last run told. */
     unsigned started, finished, alarms;
     char log[WORLD_TEXT];
