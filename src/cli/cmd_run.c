@@ -397,6 +397,7 @@ static int run_it(struct cli *cli, struct asked *asked, bool is_call,
     ipvm_status status = ipvm_run_workflow(cli->vm, workflow, &asked->run,
                                            &outputs.run, &error);
     bool succeeded = status == IPVM_OK && ipvm_run_succeeded(outputs.run);
+    bool host_failed = progress_host_failed(progress);
     progress_finish(progress, succeeded);
     progress_free(progress);
     if (status != IPVM_OK)
@@ -408,6 +409,8 @@ static int run_it(struct cli *cli, struct asked *asked, bool is_call,
         code = json_outputs(&outputs, workflow);
     if (code == EXIT_OK && !succeeded)
         code = EXIT_FAILED;
+    if (code == EXIT_FAILED && host_failed)
+        code = EXIT_TROUBLE;
     if (ipvm_interrupted(cli->vm))
         code = cli_error(cli, EXIT_INTERRUPTED,
                          "interrupted; what was finished is kept, the next "

@@ -32,6 +32,7 @@ struct progress {
     uint32_t running_count;
     uint32_t done, wanted, hits, ran, failed, cancelled;
     uint64_t saved_ns;
+    bool host_failed; /* a task ended as `host` */
 };
 
 struct progress *progress_new(const struct cli *cli, const char *name,
@@ -50,6 +51,11 @@ void progress_free(struct progress *progress)
 {
     free(progress->running);
     free(progress);
+}
+
+bool progress_host_failed(const struct progress *progress)
+{
+    return progress->host_failed;
 }
 
 /* --- The live part ------------------------------------------------------- */
@@ -149,6 +155,23 @@ static void print_text(FILE *stream, const char *text)
     arena_deinit(&arena);
 }
 
+/* What a person can do about an end, "" if nothing. */
+static const char *hint_about(const char *end)
+{
+    static const struct {
+        const char *end, *hint;
+    } hints[] = {
+        {"limit/time", "; --time, or limits: {time: ...}, gives it more"},
+        {"limit/memory",
+         "; --memory, or limits: {memory: ...}, gives it more"},
+        {"limit/fuel", "; --fuel, or limits: {fuel: ...}, gives it more"},
+    };
+    for (size_t index = 0; index < sizeof hints / sizeof *hints; index++)
+        if (strcmp(end, hints[index].end) == 0)
+            return hints[index].hint;
+    return "";
+}
+
 static void print_finished(struct progress *progress, const ipvm_event *event)
 {
     char took[SHORT_TEXT_MAX];
@@ -176,7 +199,7 @@ static void print_finished(struct progress *progress, const ipvm_event *event)
         char first[512];
         snprintf(first, sizeof first, "%.*s", (int)line, event->text);
         print_text(stderr, first);
-        fputc('\n', stderr);
+        fprintf(stderr, "%s\n", hint_about(event->end));
     }
 }
 
@@ -184,6 +207,7 @@ static void finished(struct progress *progress, const ipvm_event *event)
 {
     no_longer_running(progress, event->task);
     progress->hits += event->is_hit;
+    progress->host_failed |= strcmp(event->end, "host") == 0;
     progress->saved_ns += event->is_hit ? event->run_ns : 0;
     bool bad = event->end[0] || !event->is_ok;
     bool cancelled = strcmp(event->end, "cancelled") == 0;

@@ -69,9 +69,11 @@ static void fill_finished(ipvm_event *event,
 {
     const struct schedule_task_state *state = &report->state;
     event->is_hit = state->by == BY_SYMBOLIC || state->by == BY_CONCRETE;
-    event->ran = state->by == BY_RUNNING;
     event->is_ok = state->out == OUT_OK;
     event->end = state->out == OUT_END ? end_name(state->end).data : "";
+    // What was refused began, but no guest ran for it.
+    event->ran = state->by == BY_RUNNING &&
+                 !text_starts_with(text_of(event->end), TEXT("refused/"));
     event->run_ns = report->cost.wall_ns;
 }
 
