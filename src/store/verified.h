@@ -9,6 +9,8 @@
 
 struct verified;
 
+/* NULL, which the others take, where there is no memory: then every block is
+ * hashed every time. */
 struct verified *verified_new(void);
 void verified_free(struct verified *verified);
 
