@@ -307,11 +307,15 @@ static bool is_writer(const struct queue *queue)
     return queue->has_writer && pthread_equal(queue->writer, pthread_self());
 }
 
-/* With all signals blocked: they are for the program's own threads. */
+/* With all signals blocked, for they are for the program's own threads; but
+ * faults of this thread go to whoever handles faults. */
 static void start_writer(struct queue *queue)
 {
+    static const int faults[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV};
     sigset_t all, before;
     sigfillset(&all);
+    for (size_t index = 0; index < sizeof faults / sizeof *faults; index++)
+        sigdelset(&all, faults[index]);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     const int failed = pthread_create(&queue->writer, NULL, run_writer, queue);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
