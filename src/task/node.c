@@ -9,10 +9,13 @@
 
 #include <libfyaml.h>
 
+#include "base/buffer.h"
 #include "base/map.h"
 
 struct reader {
     struct arena *arena;
+    struct fy_token_iter *pieces; /* of a token's text */
+    struct buffer text;           /* of one token */
     struct node *stack[NODE_DEPTH_MAX];
     struct node **tail[NODE_DEPTH_MAX]; /* where the next member goes */
     unsigned depth;
@@ -58,24 +61,66 @@ const struct node *node_get(const struct node *map, Text key)
 
 /* --- From events --------------------------------------------------------- */
 
-static Text token_text(struct reader *reader, struct fy_token *token)
+/* Each quote is written twice in a single-quoted scalar; of 2n in a row
+ * libfyaml 0.7 makes 2n - 1. */
+static void halve_quotes(struct buffer *text)
 {
-    size_t len = 0;
-    const char *data = token ? fy_token_get_text(token, &len) : NULL;
+    size_t len = 0, run = 0;
 
-    return arena_copy_text(reader->arena, (Text){data ? data : "", len});
+    for (size_t i = 0; i < text->len; i++) {
+        run = text->data[i] == '\'' ? run + 1 : 0;
+        if (run % 2 == 0 && run > 0)
+            continue;
+        text->data[len++] = text->data[i];
+    }
+    text->len = len;
+}
+
+/* Piece by piece, and measured against what the scanner counted:
+ * fy_token_get_text() of libfyaml 0.7 believes the count, and where the pieces
+ * are longer gives the wrong text and forgets a buffer. */
+static bool read_text(struct reader *reader, struct fy_token *token)
+{
+    const struct fy_iter_chunk *piece = NULL;
+    struct buffer *text = &reader->text;
+    size_t expected = fy_token_get_text_length(token);
+    int error = 0;
+
+    fy_token_iter_start(token, reader->pieces);
+    while ((piece = fy_token_iter_chunk_next(reader->pieces, piece, &error)))
+        buffer_add(text, piece->str, piece->len);
+    fy_token_iter_finish(reader->pieces);
+    if (text->len != expected &&
+        fy_token_scalar_style(token) == FYSS_SINGLE_QUOTED)
+        halve_quotes(text);
+    return error == 0 && text->len == expected;
+}
+
+static Status token_text(struct reader *reader, struct fy_token *token,
+                         const struct node *node, Text *out)
+{
+    buffer_clear(&reader->text);
+    if (token && !read_text(reader, token))
+        return node_fail(node, reader->err,
+                         "this text is misread: write it in double quotes");
+    *out = arena_copy_text(reader->arena,
+                           bytes_text(buffer_bytes(&reader->text)));
+    return STATUS_OK;
 }
 
 /* "!ok" stays, "tag:yaml.org,2002:str" becomes "!!str". */
-static Text tag_text(struct reader *reader, struct fy_token *token)
+static Status tag_text(struct reader *reader, struct fy_token *token,
+                       struct node *node)
 {
-    Text tag = token_text(reader, token);
     Text core = TEXT("tag:yaml.org,2002:");
 
-    if (!text_starts_with(tag, core))
-        return tag;
-    return arena_format(reader->arena, "!!%.*s", (int)(tag.len - core.len),
-                        tag.data + core.len);
+    TRY(token_text(reader, token, node, &node->tag));
+    Text tag = node->tag;
+    if (text_starts_with(tag, core))
+        node->tag =
+            arena_format(reader->arena, "!!%.*s", (int)(tag.len - core.len),
+                         tag.data + core.len);
+    return STATUS_OK;
 }
 
 static void set_position(struct reader *reader, struct fy_event *event,
@@ -113,8 +158,8 @@ static Status add_scalar(struct reader *reader, struct fy_event *event)
     size_t bad;
 
     set_position(reader, event, node);
-    node->text = token_text(reader, event->scalar.value);
-    node->tag = tag_text(reader, event->scalar.tag);
+    TRY(token_text(reader, event->scalar.value, node, &node->text));
+    TRY(tag_text(reader, event->scalar.tag, node));
     enum fy_scalar_style style =
         event->scalar.value ? fy_token_scalar_style(event->scalar.value)
                             : FYSS_PLAIN;
@@ -138,8 +183,8 @@ static Status begin(struct reader *reader, struct fy_event *event,
     struct node *node = ARENA_NEW(reader->arena, struct node);
 
     node->kind = kind;
-    node->tag = tag_text(reader, tag);
     set_position(reader, event, node);
+    TRY(tag_text(reader, tag, node));
     if (anchor)
         return node_fail(node, reader->err,
                          "anchors and aliases are not read: write it out");
@@ -294,11 +339,17 @@ Status node_read(Bytes bytes, struct arena *arena, struct node **out,
     struct fy_parser *parser = fy_parser_create(&cfg);
     ASSERT(parser);
 
+    reader.pieces = fy_token_iter_create(NULL);
+    ASSERT(reader.pieces);
+    buffer_init(&reader.text, SIZE_MAX / 2);
+
     Status status =
         fy_parser_set_string(parser, bytes.len ? (const char *)bytes.data : "",
                              bytes.len) == 0
             ? take_events(&reader, parser, cfg.diag)
             : fail(err, STATUS_INVALID, "1:1: not YAML or JSON");
+    fy_token_iter_destroy(reader.pieces);
+    buffer_deinit(&reader.text);
     fy_parser_destroy(parser);
     fy_diag_destroy(cfg.diag);
     *out = reader.root;

@@ -6,14 +6,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-/* libfyaml 0.7.12 forgets a buffer when it fails within a long quoted scalar:
- * known, bounded by the document, and not ours. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libfyaml.so";
-}
-
 static Status name_file(void *context, Text path, bool directory, Cid *out,
                         struct error *err)
 {

@@ -98,6 +98,9 @@ static void forms_of_tags_are_equal(void **state)
              "u]"),
          ONE("[{\"/\": bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxqu"
              "vyku}]")},
+        {ONE("['a''''b', '''''', 'it''s', '''x''']"),
+         ONE("[\"a''b\", \"''\", \"it's\", \"'x'\"]")},
+        {ONE("['a''''\n   ''''b']"), ONE("[\"a'' ''b\"]")},
         {ONE("[\"\\ud83d\\ude00\"]"), ONE("['😀']")},
         {ONE("[no, 1_0, 1.2.3, 0x, \"1\"]"),
          ONE("[\"no\", \"1_0\", \"1.2.3\", \"0x\", '1']")},
