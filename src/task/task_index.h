@@ -3,9 +3,9 @@
  * there are a million of them.
  *
  * Open addressing over slots of eight bytes: the number of a task, and enough
- * of its hash that hardly ever another task is looked at. Hashes depend on a
- * key drawn for each index: who makes a workflow chooses labels and digests,
- * and cannot make them meet. Thread: one at a time.
+ * of its hash that hardly ever another task is looked at. Hashes are under a
+ * secret key, since whoever makes a workflow chooses its labels and digests and
+ * could make them all meet. Thread: one at a time.
  */
 #ifndef IPVM_TASK_TASK_INDEX_H
 #define IPVM_TASK_TASK_INDEX_H

@@ -2,6 +2,7 @@
 /* test_document.c - what bytes are, and IPVM 0.1.0 envelopes. */
 #include "unit/task/task_test.h"
 
+#include "ipld/dag_json.h"
 #include "task/document.h"
 #include "task/ipvm_0_1.h"
 
@@ -105,12 +106,47 @@ static void refuses_envelopes(void **state)
     }
 }
 
+static void refuse_truncations(Bytes whole)
+{
+    for (size_t len = 0; len < whole.len; len++) {
+        struct workflow *workflow = NULL;
+        struct error err = {0};
+        uint8_t *copy = exact_copy(bytes_of(whole.data, len));
+        Bytes cut = bytes_of(copy, len);
+        document_kind_of(cut);
+        assert_int_not_equal(
+            ipvm_0_1_read(cut, &test_host, NULL, &workflow, &err), STATUS_OK);
+        assert_true(err.message[0] != '\0');
+        free(copy);
+    }
+}
+
+static void refuses_every_truncation(void **state)
+{
+    (void)state;
+    const char *json = ENVELOPE("\"time\":[10,\"minutes\"],\"gas\":7", "1");
+    Bytes bytes = text_bytes(text_of(json));
+    struct arena arena = {0};
+    struct workflow *workflow = NULL;
+    struct error err = {0};
+    Value value;
+    Cid cid;
+    refuse_truncations(bytes);
+    ASSERT_OK(dag_json_decode(bytes, &arena, &value, &err), &err);
+    bytes = dag_cbor_block(&value, &arena, &cid);
+    ASSERT_OK(ipvm_0_1_read(bytes, &test_host, NULL, &workflow, &err), &err);
+    workflow_free(workflow);
+    refuse_truncations(bytes);
+    arena_deinit(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_documents_apart),
         cmocka_unit_test(maps_an_envelope),
         cmocka_unit_test(refuses_envelopes),
+        cmocka_unit_test(refuses_every_truncation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

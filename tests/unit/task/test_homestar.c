@@ -185,6 +185,44 @@ static void link_and_url_of_a_module_are_one(void **state)
     arena_deinit(&arena);
 }
 
+/* Every beginning of every example is refused, with a message and without a
+ * read past its end; what is missing at the end of JSON may be white space. */
+static void refuses_every_truncation(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "test-workflow-add-one.json",
+        "test-workflow-jco.json",
+        "test-workflow-add-one-nonced.json",
+        "test-workflow-image-pipeline.json",
+        "test-workflow-no-awaits2.json",
+        "test-workflow-image-pipeline.cbor",
+    };
+    struct arena arena = {0};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        Bytes bytes = read_vector(names[i], &arena);
+        bool json = bytes.data[0] == '{';
+        while (json && bytes.data[bytes.len - 1] != '}')
+            bytes.len--;
+        for (size_t len = 0; len < bytes.len; len++) {
+            struct workflow *workflow = NULL;
+            struct homestar_names tasks;
+            struct error err = {0};
+            uint8_t *copy = exact_copy(bytes_of(bytes.data, len));
+            Bytes cut = bytes_of(copy, len);
+            assert_int_not_equal(
+                homestar_read(cut, &test_host, NULL, &workflow, &err),
+                STATUS_OK);
+            assert_true(err.message[0] != '\0');
+            assert_int_not_equal(homestar_name(cut, &arena, &tasks, &err),
+                                 STATUS_OK);
+            free(copy);
+        }
+        arena_reset(&arena);
+    }
+    arena_deinit(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +232,7 @@ int main(void)
         cmocka_unit_test(ignores_unlimited_fuel_and_reads_nonces),
         cmocka_unit_test(refuses_what_is_wrong),
         cmocka_unit_test(link_and_url_of_a_module_are_one),
+        cmocka_unit_test(refuses_every_truncation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
