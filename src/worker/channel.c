@@ -158,12 +158,15 @@ bool channel_wake_worker(struct channel *channel)
     return true;
 }
 
-void channel_wake_runner(struct channel *channel)
+void channel_wake_runner(struct channel *channel, bool is_urgent)
 {
     struct channel_shared *shared = channel->shared;
     atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&shared->runner_sleeps, memory_order_relaxed) &&
-        atomic_exchange(&shared->runner_sleeps, 0)) {
+    uint32_t sleep =
+        atomic_load_explicit(&shared->runner_sleeps, memory_order_relaxed);
+    if (sleep == RUNNER_AWAKE || (sleep == RUNNER_NAPS && !is_urgent))
+        return;
+    if (atomic_exchange(&shared->runner_sleeps, RUNNER_AWAKE)) {
         uint64_t one = 1;
         ssize_t written = write(channel->event, &one, sizeof one);
         (void)written; // A full counter wakes as well.

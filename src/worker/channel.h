@@ -24,7 +24,7 @@ enum {
     CHANNEL_SLOTS = 2,
     /* Of all that is laid out here and in worker/message.h: raise it with
      * every change. */
-    CHANNEL_VERSION = 1,
+    CHANNEL_VERSION = 2,
 };
 
 /* The numbers the worker process finds its files under. */
@@ -35,11 +35,19 @@ enum {
     WORKER_FILE_COUNT = 6
 };
 
+/* What the runner wants to be woken for. While it naps it looks again within
+ * a millisecond by itself, so results of tiny jobs come to it in batches. */
+enum runner_sleep {
+    RUNNER_AWAKE,
+    RUNNER_SLEEPS, /* for anything */
+    RUNNER_NAPS    /* for what the worker waits for */
+};
+
 struct channel_shared {
     struct ring_shared jobs;
     struct ring_shared results;
     _Alignas(64) _Atomic uint32_t worker_sleeps; /* futex; 1: wake me */
-    _Atomic uint32_t runner_sleeps;              /* 1: write the eventfd */
+    _Atomic uint32_t runner_sleeps;              /* enum runner_sleep */
     _Atomic uint32_t spin_ns; /* how long the worker may spin */
     uint32_t version;         /* CHANNEL_VERSION */
     /* The mailbox: `answers` counts answers to BLOCK. */
@@ -77,7 +85,8 @@ static inline uint8_t *channel_slot(const struct channel *channel,
 /* Each wakes the other side if it says that it sleeps; called behind what
  * the other side is to see. True if it did sleep. */
 bool channel_wake_worker(struct channel *channel);
-void channel_wake_runner(struct channel *channel);
+/* `is_urgent`: the worker cannot go on without the runner. */
+void channel_wake_runner(struct channel *channel, bool is_urgent);
 
 /* Sends an open file; false while the socket is full. */
 bool channel_send_file(struct channel *channel, int file);

@@ -15,8 +15,9 @@
 #include "worker/pool_state.h"
 
 enum { NS_PER_MS = 1000 * 1000, NS_PER_S = 1000 * NS_PER_MS };
+enum { NAP_NS = NS_PER_MS };
 
-/* --- Jobs ----------------------------------------------------------------- */
+/* --- Jobs --------------------------------------------------------------- */
 
 static Bytes ticket_key(const uint64_t *ticket)
 {
@@ -119,7 +120,7 @@ static bool report_over(struct pool *pool)
     return acted;
 }
 
-/* --- Waiting -------------------------------------------------------------- */
+/* --- Waiting ------------------------------------------------------------ */
 
 static bool anyone_speaks(const struct pool *pool)
 {
@@ -158,13 +159,27 @@ static bool spin(const struct pool *pool)
     return false;
 }
 
-/* Asks workers to wake us; false if one has spoken meanwhile. */
-static bool arm(struct pool *pool)
+/* True if it just began a job and has more: what it does is short, or we find
+ * out at the next look. */
+static bool may_nap(const struct worker *worker, uint64_t now_ns)
+{
+    return worker->jobs.count > 1 && now_ns - worker->begun_ns < NAP_NS;
+}
+
+/* Asks workers to wake us; false if one has spoken meanwhile. With `now_ns`,
+ * those with jobs ahead need not for what can wait, and `*naps` is set. */
+static bool arm(struct pool *pool, uint64_t now_ns, bool *naps)
 {
     pool->is_armed = true;
-    for (unsigned i = 0; i < pool->worker_count; i++)
-        atomic_store_explicit(&pool->workers[i]->channel.shared->runner_sleeps,
-                              1, memory_order_relaxed);
+    for (unsigned i = 0; i < pool->worker_count; i++) {
+        struct worker *worker = pool->workers[i];
+        bool nap = naps && may_nap(worker, now_ns);
+        if (nap)
+            *naps = true;
+        atomic_store_explicit(&worker->channel.shared->runner_sleeps,
+                              nap ? RUNNER_NAPS : RUNNER_SLEEPS,
+                              memory_order_relaxed);
+    }
     atomic_thread_fence(memory_order_seq_cst);
     return !anyone_speaks(pool);
 }
@@ -174,7 +189,7 @@ static void disarm(struct pool *pool)
     pool->is_armed = false;
     for (unsigned i = 0; i < pool->worker_count; i++)
         atomic_store_explicit(&pool->workers[i]->channel.shared->runner_sleeps,
-                              0, memory_order_relaxed);
+                              RUNNER_AWAKE, memory_order_relaxed);
 }
 
 /* False if a signal came. */
@@ -219,10 +234,13 @@ static bool sleep_until(struct pool *pool, uint64_t until_ns)
 {
     if (spin(pool))
         return true;
-    bool goes_on = true;
-    if (arm(pool)) {
+    bool goes_on = true, naps = false;
+    uint64_t now = clock_monotonic_ns();
+    if (arm(pool, now, &naps)) {
         uint64_t deadline = crew_deadline(pool);
         uint64_t wake_ns = deadline < until_ns ? deadline : until_ns;
+        if (naps && wake_ns > now + NAP_NS)
+            wake_ns = now + NAP_NS;
         goes_on = take_events(pool, wait_ms(clock_monotonic_ns(), wake_ns));
     }
     disarm(pool);
@@ -245,7 +263,7 @@ static void set_timer(struct pool *pool)
 /* Somebody waits on file(): all that may happen must make it readable. */
 static void leave_armed(struct pool *pool)
 {
-    if (!arm(pool) || pool->over.first || pool->stop_count > 0)
+    if (!arm(pool, 0, NULL) || pool->over.first || pool->stop_count > 0)
         nudge(pool);
     set_timer(pool);
 }
@@ -268,7 +286,7 @@ static void submit(struct runner *runner, const struct run_request *request)
         leave_armed(pool);
 }
 
-/* --- One round ------------------------------------------------------------ */
+/* --- One round ---------------------------------------------------------- */
 
 static bool step(struct pool *pool)
 {
@@ -340,7 +358,7 @@ void pool_count(const struct runner *runner, struct pool_census *out)
                                 .waiting = pool->waiting.count};
 }
 
-/* --- Life ----------------------------------------------------------------- */
+/* --- Life --------------------------------------------------------------- */
 
 static void free_arguments(char **arguments)
 {

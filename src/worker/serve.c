@@ -25,7 +25,7 @@ struct server {
     uint64_t lines_dropped;
 };
 
-/* --- Waiting -------------------------------------------------------------- */
+/* --- Waiting ------------------------------------------------------------ */
 
 /* What is waited for; `number` is the condition's own. */
 typedef bool Condition(struct server *server, uint64_t number);
@@ -79,18 +79,24 @@ static void wait_for(struct server *server, Condition *condition,
     }
 }
 
-/* --- Speaking ------------------------------------------------------------- */
+/* --- Speaking ----------------------------------------------------------- */
 
 static uint8_t *reserve(struct server *server, size_t len)
 {
-    wait_for(server, has_room, len);
+    if (!has_room(server, len)) {
+        channel_wake_runner(&server->channel, true);
+        wait_for(server, has_room, len);
+    }
     return ring_reserve(&server->channel.results, len);
 }
 
 static void send(struct server *server, MessageKind kind, size_t len)
 {
     ring_commit(&server->channel.results, kind, server->ticket, len);
-    channel_wake_runner(&server->channel);
+    bool goes_on =
+        kind == MESSAGE_LOG ||
+        (kind == MESSAGE_DONE && ring_has_data(&server->channel.jobs));
+    channel_wake_runner(&server->channel, !goes_on);
 }
 
 /* The end of `bytes` that goes with DONE; what is before it is sent. */
@@ -122,7 +128,7 @@ static void send_done(struct server *server, const struct run_outcome *outcome)
     send(server, MESSAGE_DONE, len);
 }
 
-/* --- What a performer may ask --------------------------------------------- */
+/* --- What a performer may ask ------------------------------------------- */
 
 /* A line is dropped rather than waited for: half of the ring is kept for
  * what matters. */
@@ -228,7 +234,7 @@ static void release_block(void *context, struct run_block *block)
     free(block->owner);
 }
 
-/* --- One job -------------------------------------------------------------- */
+/* --- One job ------------------------------------------------------------ */
 
 _Noreturn static void leave(const char *why)
 {
@@ -335,7 +341,7 @@ static void serve_job(struct server *server, const struct frame *frame)
     drop_output(server);
 }
 
-/* --- The process ---------------------------------------------------------- */
+/* --- The process -------------------------------------------------------- */
 
 static Status set_up(struct server *server, struct error *err)
 {

@@ -73,7 +73,7 @@ void worker_set_deadline(struct worker *worker, uint64_t now_ns)
     worker->deadline_ns = now_ns + span;
 }
 
-/* --- Handing over --------------------------------------------------------- */
+/* --- Handing over ------------------------------------------------------- */
 
 static bool send_and_close(struct worker *worker, int file, bool is_own)
 {
@@ -238,7 +238,7 @@ bool worker_hand_over(struct worker *worker, struct job *job, uint64_t now_ns)
     return true;
 }
 
-/* --- Taking back ---------------------------------------------------------- */
+/* --- Taking back -------------------------------------------------------- */
 
 static void leave_row(struct worker *worker, struct job *job)
 {

@@ -40,14 +40,14 @@ static void say(uint32_t kind, uint64_t about, const void *data, size_t len)
     if (len > 0)
         memcpy(at, data, len);
     ring_commit(&mine.results, kind, about, len);
-    channel_wake_runner(&mine);
+    channel_wake_runner(&mine, true);
 }
 
 static void lie_head(long number)
 {
     uint64_t head = atomic_load(&mine.shared->results.head);
     atomic_store(&mine.shared->results.head, head + (uint64_t)number);
-    channel_wake_runner(&mine);
+    channel_wake_runner(&mine, true);
 }
 
 static void lie_tail(long number)
