@@ -95,6 +95,20 @@ static int read_limits(struct cli *cli, ipvm_call_options *call)
     return read_number(cli, RUN_FUEL, INT64_MAX, &call->fuel);
 }
 
+/* Tasks of a workflow have their own limits and arguments. */
+static int refuse_call_options(struct cli *cli)
+{
+    static const int options[] = {RUN_TIME, RUN_MEMORY, RUN_FUEL, RUN_TEXT};
+    for (size_t index = 0; index < sizeof options / sizeof *options; index++)
+        if (cli_flag(cli, options[index]))
+            return cli_error(cli, EXIT_USAGE,
+                             "run: --%s is for one function; a workflow says "
+                             "it itself, as in limits: {time: 30s, memory: "
+                             "512MiB}",
+                             run_options_table[options[index]].name);
+    return EXIT_OK;
+}
+
 static int read_options(struct cli *cli, struct asked *asked)
 {
     const char *engine = cli_value(cli, RUN_ENGINE_NAME);
@@ -435,6 +449,10 @@ int command_run(struct cli *cli)
                          "`ipvm run %s FUNCTION ARGUMENT...`; `ipvm inspect "
                          "%s` lists them",
                          cli->words[0], cli->words[0], cli->words[0]);
+    if (!is_call)
+        code = refuse_call_options(cli);
+    if (code != EXIT_OK)
+        return code;
     code = cli_open(cli, &asked.vm);
     if (code != EXIT_OK)
         return code;

@@ -155,21 +155,20 @@ static void print_text(FILE *stream, const char *text)
     arena_deinit(&arena);
 }
 
-/* What a person can do about an end, "" if nothing. */
-static const char *hint_about(const char *end)
+/* What a person can do about a limit: an option of one call, a line of a
+ * manifest. */
+static void print_hint(const struct progress *progress, const char *end)
 {
-    static const struct {
-        const char *end, *hint;
-    } hints[] = {
-        {"limit/time", "; --time, or limits: {time: ...}, gives it more"},
-        {"limit/memory",
-         "; --memory, or limits: {memory: ...}, gives it more"},
-        {"limit/fuel", "; --fuel, or limits: {fuel: ...}, gives it more"},
-    };
-    for (size_t index = 0; index < sizeof hints / sizeof *hints; index++)
-        if (strcmp(end, hints[index].end) == 0)
-            return hints[index].hint;
-    return "";
+    bool is_call = progress->cli->word_count > 1;
+    if (strncmp(end, "limit/", 6) != 0)
+        return;
+    end += 6;
+    if (strcmp(end, "time") && strcmp(end, "memory") && strcmp(end, "fuel"))
+        return;
+    if (is_call)
+        fprintf(stderr, "; --%s gives it more", end);
+    else
+        fprintf(stderr, "; limits: {%s: ...} gives it more", end);
 }
 
 static void print_finished(struct progress *progress, const ipvm_event *event)
@@ -199,7 +198,8 @@ static void print_finished(struct progress *progress, const ipvm_event *event)
         char first[512];
         snprintf(first, sizeof first, "%.*s", (int)line, event->text);
         print_text(stderr, first);
-        fprintf(stderr, "%s\n", hint_about(event->end));
+        print_hint(progress, event->end);
+        fputc('\n', stderr);
     }
 }
 
