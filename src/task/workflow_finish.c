@@ -164,16 +164,17 @@ static void write_promise(struct buffer *out, const struct await *await)
     cbor_add_link(out, cid_bytes(&cid));
 }
 
-/* Encodes `value`, its promises by symbolic CID; `await` is the next one. */
+/* Encodes `value`, its promises by symbolic CID; `*next` counts them. */
 static void write_args(struct buffer *out, const Value *value,
-                       const struct await **await)
+                       const struct task *task, uint32_t *next)
 {
     if (value->kind == VALUE_LIST) {
         cbor_add_list(out, value->list.count);
         for (size_t i = 0; i < value->list.count; i++)
-            write_args(out, &value->list.items[i], await);
+            write_args(out, &value->list.items[i], task, next);
     } else if (value_reserved(value) == RESERVED_PROMISE) {
-        write_promise(out, (*await)++);
+        ASSERT(*next < task->await_count);
+        write_promise(out, &task->awaits[(*next)++]);
     } else if (value->kind == VALUE_MAP) {
         const struct value_entry *entries = value->map.entries;
         cbor_add_map(out, value->map.count);
@@ -181,7 +182,7 @@ static void write_args(struct buffer *out, const Value *value,
             ASSERT(i == 0 ||
                    value_key_compare(entries[i - 1].key, entries[i].key) < 0);
             cbor_add_text(out, entries[i].key);
-            write_args(out, &entries[i].value, await);
+            write_args(out, &entries[i].value, task, next);
         }
     } else {
         dag_cbor_encode(value, out);
@@ -191,12 +192,11 @@ static void write_args(struct buffer *out, const Value *value,
 static void name_task(struct maker *maker, uint32_t index)
 {
     struct task *task = &maker->workflow->tasks[index];
-    const struct await *await = task->awaits;
+    uint32_t next = 0;
 
     buffer_clear(&maker->args);
-    write_args(&maker->args, &maker->places[index].draft->args, &await);
-    ASSERT(maker->args.status == STATUS_OK &&
-           await == task->awaits + task->await_count);
+    write_args(&maker->args, &maker->places[index].draft->args, task, &next);
+    ASSERT(maker->args.status == STATUS_OK && next == task->await_count);
     task->args =
         arena_copy_bytes(&maker->workflow->arena, buffer_bytes(&maker->args));
     computation_hash(task->cmd, task->args, task->nonce, &maker->computation,
