@@ -169,8 +169,8 @@ static void refuse_argument(struct job *job, int index, Status status,
     End end = end_of(status);
     if (index == RUN_NO_INDEX)
         end_job(job, end, "%s", err->message);
-    else
-        end_job(job, end, "argument %d: %s", index, err->message);
+    else // People count from one, as on the command line.
+        end_job(job, end, "argument %d: %s", index + 1, err->message);
     job->outcome->argument_index =
         end == END_REFUSED_ARGUMENT ? index : RUN_NO_INDEX;
 }

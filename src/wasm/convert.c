@@ -16,6 +16,11 @@ Status convert_room(struct links *links, size_t count, struct wit_value **out,
 static Status mismatch(const Value *value, const struct wit_type *type,
                        struct error *err)
 {
+    if (wit_is_bytes(type) && value->kind == VALUE_TEXT)
+        return fail(err, STATUS_INVALID,
+                    "expected list<u8> as bytes or a link, found text; a "
+                    "file's bytes are !file NAME in a manifest, @NAME on the "
+                    "command line");
     return fail(err, STATUS_INVALID, "expected %s, found %s",
                 wit_is_bytes(type) ? "list<u8> as bytes or a link"
                                    : wit_kind_name(type->kind),

@@ -149,10 +149,10 @@ expect_output 9223372036854775806
 refuses "too few arguments" 3 'takes 2 arguments, 1 is given' two.wasm f 1
 refuses "too many" 3 'takes 2 arguments, 3 are given' two.wasm f 1 2 3
 ends "an i32 out of range" refused/argument two.wasm f 4294967296 1
-expect_error 'argument 0: '
+expect_error 'argument 1: '
 ends "a float for an integer" refused/argument two.wasm f 1.0 1
 ends "text" refused/argument two.wasm f 1 one
-expect_error 'argument 1: '
+expect_error 'argument 2: '
 ends "null" refused/argument two.wasm f 1 null
 ends "a list" refused/argument two.wasm f 1 '[1]'
 module v128 <<< '(module (func (export "f") (param v128)))'

@@ -140,7 +140,7 @@ expect_error 'did you mean add-one'
 expect_code 3 "too many words" ipvm run "$add_one" add-one 1 2
 expect_error 'takes 1 argument, 2 are given'
 expect_code 1 "text for a number" ipvm run "$add_one" add-one one
-expect_error 'argument 0: expected'
+expect_error 'argument 1: expected'
 expect_code 3 "a number out of range" ipvm run "$add_one" add-one 99999999999999999999
 expect_error 'argument 1: .*99999999999999999999'
 expect "text from a file" ipvm run "$words" count @/usr/share/common-licenses/BSD

@@ -121,7 +121,7 @@ static void names_the_argument_that_does_not_fit(void **state)
     player_play(player, &play);
     assert_int_equal(player->argument_index, 1);
     assert_string_equal(player->message,
-                        "argument 1: expected s32, found text");
+                        "argument 2: expected s32, found text");
     play.args = "[1]";
     player_play(player, &play);
     assert_int_equal(player->argument_index, RUN_NO_INDEX);
