@@ -5,6 +5,7 @@
  * A symbolic CID covers the CIDs of what is awaited, so tasks are named in
  * dependency order: depth first, without recursion; a task met again while it
  * is on the way down closes a cycle. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "task/computation.h"

@@ -282,7 +282,7 @@ static Status load_page(struct loader *loader, const Value *link,
 {
     Cid cid;
     Hash hash;
-    Bytes bytes;
+    Bytes bytes = {0};
 
     if (link->kind != VALUE_LINK)
         return fail(err, STATUS_INVALID, "a page must be a link");
@@ -365,7 +365,7 @@ static Status load(struct loader *loader, const Cid *cid, struct error *err)
 {
     struct workflow *workflow = loader->workflow;
     Hash hash;
-    Bytes bytes;
+    Bytes bytes = {0};
     Value head;
     uint32_t wrong = 0;
 

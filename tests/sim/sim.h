@@ -51,7 +51,7 @@ struct world {
     uint32_t count;
     struct sim_task *tasks;
     struct await *awaits;
-    Hash *awaited; /* their symbolic hashes */
+    Hash *awaited;   /* their symbolic hashes */
     uint32_t *order; /* awaited ones first */
     uint32_t *outputs;
     uint32_t output_count;

@@ -27,7 +27,7 @@
 #define ASSERT_OK(call, err)                                                  \
     do {                                                                      \
         if ((call) != STATUS_OK)                                              \
-            TEST_FAIL("%s: %s\n", #call, (err)->message);                        \
+            TEST_FAIL("%s: %s\n", #call, (err)->message);                     \
     } while (0)
 
 /* A copy in a heap block of exactly its length, so that a sanitizer sees a
