@@ -235,7 +235,10 @@ static Text text_of_cid(ipvm_run *run, Bytes cid)
 static Status fill_bytes(ipvm_run *run, const Value *value, ipvm_output *out,
                          struct error *err)
 {
-    const Value *stand_in = value_get(value, TEXT("ipvm/bytes"));
+    // With other keys beside it, it is a map like others.
+    const Value *stand_in = value->kind == VALUE_MAP && value->map.count == 1
+                                ? value_get(value, TEXT("ipvm/bytes"))
+                                : NULL;
     if (value->kind == VALUE_LINK) {
         Cid cid;
         uint64_t size;

@@ -17,10 +17,8 @@ typedef enum {
     RUN_TASK_STARTED,  /* handed to a runner */
     RUN_TASK_FINISHED, /* is over: `report` says how */
     RUN_TASK_LOG,      /* its guest logged `text` at `level` */
-    RUN_TASK_WAITS, /* for its module to be compiled, or for another process:
-                          `text` says for what */
-    RUN_ALARM,      /* `text`: two results of one pure computation */
-    RUN_TICK        /* nothing new for a while: redraw clocks */
+    RUN_ALARM,         /* `text`: two results of one pure computation */
+    RUN_TICK           /* nothing new for a while: redraw clocks */
 } RunEventKind;
 
 /* How a task came out; what the memo or the runner said of its cost. */
