@@ -53,9 +53,8 @@ void worker_free(struct worker *worker, struct process *process)
 bool worker_may_serve(const struct worker *worker,
                       const struct run_request *request)
 {
-    if (request->verb != RUN_CALL)
-        return worker->role == ROLE_COMPILER;
-    return worker->role == ROLE_GUEST &&
+    Role role = request->verb == RUN_CALL ? ROLE_GUEST : ROLE_COMPILER;
+    return worker->role == role &&
            (!worker->has_key || hash_equal(&worker->key, &request->isolation));
 }
 
@@ -230,6 +229,7 @@ bool worker_hand_over(struct worker *worker, struct job *job, uint64_t now_ns)
     raise_memory_max(worker, request->limits.memory);
     write_job(worker, job, at, &message, len);
     job->worker = worker;
+    job->handed_ns = now_ns;
     job_row_append(&worker->jobs, job);
     worker->has_key = true;
     worker->key = request->isolation;

@@ -280,6 +280,25 @@ static void many_keys_never_share_a_process(void **state)
     team_close(team);
 }
 
+/* A module that broke out of a compiler must not make the next one's code. */
+static void a_compiler_serves_one_isolation_key(void **state)
+{
+    (void)state;
+    static const char keys[] = "aabba";
+    struct team *team = team_open("program_worker", workers(1));
+    for (size_t i = 0; i < 5; i++) {
+        struct run_request request = team_request(i, keys[i], "pid");
+        request.verb = i % 2 ? RUN_COMPILE : RUN_DESCRIBE;
+        team->runner->verbs->submit(team->runner, &request);
+        team_await(team, i + 1);
+        for (size_t k = 0; k < i; k++)
+            assert_int_equal(
+                strcmp(team->outcomes[i].text, team->outcomes[k].text) == 0,
+                keys[i] == keys[k] && i / 4 == k / 4);
+    }
+    team_close(team);
+}
+
 static void compiles_where_no_guest_has_run(void **state)
 {
     (void)state;
@@ -600,6 +619,7 @@ int main(void)
         cmocka_unit_test(passes_artifacts_as_files),
         cmocka_unit_test(a_crash_loses_only_what_was_begun),
         cmocka_unit_test(a_worker_serves_one_isolation_key),
+        cmocka_unit_test(a_compiler_serves_one_isolation_key),
         cmocka_unit_test(many_keys_never_share_a_process),
         cmocka_unit_test(compiles_where_no_guest_has_run),
         cmocka_unit_test(idle_workers_go),
