@@ -16,6 +16,7 @@ struct job {
     struct worker *worker;   /* who has it; NULL: it waits in the pool */
     _Atomic uint32_t *claim; /* in the jobs ring of that worker */
     uint64_t position;       /* of its frame there */
+    uint64_t handed_ns;      /* when it was handed over */
     unsigned losses; /* workers lost with it, though it was not to blame */
     bool goes_alone; /* to an idle worker only, with none behind it */
     End stop;        /* asked to stop as this; else END_NONE */

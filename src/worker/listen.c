@@ -123,7 +123,8 @@ static void finish(struct worker *worker, const struct done_message *done,
                                   .argument_index = done->argument_index,
                                   .output = buffer_bytes(&worker->result),
                                   .cost = done->cost};
-    uint64_t most_ns = now_ns - worker->begun_ns;
+    // Several may be heard of at once: begun_ns is the last one's then.
+    uint64_t most_ns = now_ns - job->handed_ns;
     if (outcome.cost.wall_ns > most_ns)
         outcome.cost.wall_ns = most_ns;
     memcpy(outcome.message, message, done->message_len);
