@@ -2,8 +2,9 @@
 /* run.c - the loop: ask the scheduler what to do, do it, tell it what came.
  *
  * True of every run:
- *  1. What a task awaits can be read from the store before it is resolved:
- *     a result is put (not yet synced) before the scheduler hears of it.
+ *  1. What a task awaits can be read from the store when it is resolved: what
+ *     is still in the batch is put (not yet synced) before the memo is asked,
+ *     and before runners may ask for blocks.
  *  2. Batches become durable in the order of their results, so a memo entry on
  *     disk never refers to something that is not.
  *  3. run_workflow() returns only when all that it reports is durable. */
@@ -75,6 +76,7 @@ static void do_lookup(struct run *run, uint32_t task)
     Hash concrete;
     bool upstream = false;
     ScheduleOut out = OUT_OK;
+    run_settle(run);
     bool hit = memo_get_symbolic(run->store, &what->symbolic, &concrete,
                                  &upstream, &err) == STATUS_OK;
     if (hit && upstream) {
@@ -181,6 +183,7 @@ static void do_resolve(struct run *run, uint32_t task)
     ScheduleOut out = OUT_OK;
 
     arena_reset(&run->arena);
+    run_settle(run);
     Status status = resolve(run, task, &block, &concrete, &err);
     if (status == STATUS_NOT_FOUND) { // A promise from outside mismatched.
         run_keep_upstream(run, task);
@@ -203,6 +206,8 @@ static void do_resolve(struct run *run, uint32_t task)
                memo_hit(run, task, &concrete, &out);
     if (hit)
         run_record_symbolic(run, task);
+    else if (is_pure)
+        run_hold_block(run, task, block);
     schedule_resolved(run->schedule, task, &concrete, hit, out, END_NONE);
 }
 
@@ -252,7 +257,7 @@ static void wait_for_news(struct run *run, uint64_t until_ms)
         timeout = until_ms > now ? (int)(until_ms - now) : 0;
     if (run->options.tick_ms && (uint32_t)timeout > run->options.tick_ms)
         timeout = (int)run->options.tick_ms;
-    run_batch_send(run); // While we wait, what we have becomes durable.
+    run_settle(run); // While we wait, what we have becomes durable.
     executor_poll(run->executor, timeout);
     run_renew_leases(run);
     if (run->options.tick_ms)
@@ -303,6 +308,7 @@ static void loop(struct run *run)
         // Hand results over and serve blocks though there is other work.
         if (run->open_runs > 0 && ++since_poll >= 64) {
             since_poll = 0;
+            run_settle(run);
             executor_poll(run->executor, 0);
         }
     } while (action.verb != DO_DONE);
@@ -322,8 +328,8 @@ static void describe_task(void *context, uint32_t index,
         .limits = task->limits,
         .retry = task->retry,
     };
-    if (out->limits.memory == 0)
-        out->limits.memory = LIMIT_MEMORY_DEFAULT;
+    // Who asks for no memory gets the default, which is all that a guest can
+    // have: counted, it would let one task at a time run on most machines.
     if (out->limits.time_ms == 0)
         out->limits.time_ms = LIMIT_TIME_DEFAULT_MS;
 }
@@ -411,6 +417,8 @@ void run_free(struct run *run)
 {
     if (!run)
         return;
+    for (uint32_t task = 0; run->held_count > 0; task++)
+        block_unref(run_take_block(run, task));
     store_batch_free(run->batch);
     schedule_free(run->schedule);
     for (size_t index = 0; index < run->message_count; index++)

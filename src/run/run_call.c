@@ -107,6 +107,7 @@ static void keep_result(struct run_call *call,
     struct result result;
 
     arena_reset(&run->result_arena);
+    run->task_bytes = 0;
     struct block_sink sink = run_sink(run);
     Status status = result_normalise(outcome->output, &sink,
                                      &run->result_arena, &result, &err);
@@ -188,10 +189,12 @@ static void end_check(struct run_call *call, const struct run_outcome *second)
 }
 
 /* How many tasks to hand over at once, by how long the last ones took. */
-static void adjust_ahead(struct run *run, uint64_t wall_ns)
+static void adjust_ahead(struct run *run, const struct run_cost *cost)
 {
-    run->typical_ns =
-        run->typical_ns ? (run->typical_ns * 7 + wall_ns) / 8 : wall_ns;
+    // Not the wall's time: what else the machine does is not the task's.
+    run->typical_ns = run->typical_ns
+                          ? (run->typical_ns * 7 + cost->cpu_ns) / 8
+                          : cost->cpu_ns;
     uint64_t ahead = AHEAD_NS / (run->typical_ns + 1);
     if (ahead > AHEAD_MAX)
         ahead = AHEAD_MAX;
@@ -202,7 +205,7 @@ static void adjust_ahead(struct run *run, uint64_t wall_ns)
 static void call_done(void *context, const struct run_outcome *outcome)
 {
     struct run_call *call = context;
-    adjust_ahead(call->run, outcome->cost.wall_ns);
+    adjust_ahead(call->run, &outcome->cost);
     if (call->is_checking) {
         end_check(call, outcome);
     } else if (outcome->end != END_NONE) {
@@ -272,7 +275,11 @@ static End prepare(struct run *run, uint32_t task, struct run_call *call,
         return END_REFUSED_COMMAND;
     }
     cid_from_hash(CODEC_DAG_CBOR, &call->concrete, &name);
-    if (store_get(run->store, &name, &call->block, err) != STATUS_OK) {
+    call->block = run_take_block(run, task);
+    if (!call->block)
+        run_batch_send(run);
+    if (!call->block &&
+        store_get(run->store, &name, &call->block, err) != STATUS_OK) {
         IGNORE(fail(err, STATUS_HOST, "its computation could not be kept"));
         return END_HOST;
     }
@@ -311,6 +318,8 @@ void run_start(struct run *run, uint32_t task, const struct limits *limits)
         .form = {.engine = executor_options(run->executor)->engine,
                  .metered = run->options.metered || limits->fuel > 0},
     };
+    if (call->limits.memory == 0)
+        call->limits.memory = LIMIT_MEMORY_DEFAULT;
     buffer_init(&call->first, LIMIT_RESULT_BYTES);
     End end = prepare(run, task, call, &err);
     if (end != END_NONE) {

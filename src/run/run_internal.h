@@ -12,12 +12,14 @@
 enum {
     AHEAD_MAX = 31,
     AHEAD_NS = 2 * 1000 * 1000,
+    BLOCKS_HELD_MAX = 4096, /* computations kept at hand, not read again */
 };
 
 /* One task of a run; zero until somebody asks. */
 struct run_task {
     Hash concrete;
     Hash result;
+    struct block *block; /* of the concrete computation, until it runs */
     bool has_concrete, has_result;
     uint64_t started_ns;
     uint64_t wall_ns, cpu_ns, memory_peak, fuel, stored_bytes;
@@ -45,8 +47,12 @@ struct run {
     uint64_t typical_ns; /* of a task, the last ones weighing most */
     struct arena arena;  /* one step's; reset at each */
     struct arena result_arena;
-    struct store_batch *batch; /* what is not yet on its way, or NULL */
+    /* What is not yet on its way, or NULL: see run_settle(). */
+    struct store_batch *batch;
     size_t batch_bytes;
+    bool batch_is_wanted; /* it holds more than computations */
+    size_t task_bytes;   /* new blocks of the task at hand */
+    uint32_t held_count; /* tasks with a `block` */
     bool wrote;
     struct run_call **open; /* calls not over yet */
     uint32_t open_runs, open_capacity;
@@ -76,12 +82,24 @@ void run_on_log(void *context, uint64_t ticket, LogLevel level, Text line);
 struct block_sink run_sink(struct run *run);
 /* A dag-cbor block under its hash. */
 void run_keep_block(struct run *run, const Hash *hash, Bytes block);
+/* The task's computation, for run_take_block(): a reference, or NULL. */
+void run_hold_block(struct run *run, uint32_t task, Bytes block);
+struct block *run_take_block(struct run *run, uint32_t task);
 void run_record_symbolic(struct run *run, uint32_t task);
 void run_record_result(struct run *run, uint32_t task,
                        const struct result *result,
                        const struct run_outcome *outcome);
 /* Gives the batch to the store's writer. */
 void run_batch_send(struct run *run);
+/* Before the store is asked about results, or a guest may ask for blocks: what
+ * is in the batch is not seen there. Between two such questions the results of
+ * many tasks gather. Computations alone wait for the results: who runs them has
+ * them in hand. */
+static inline void run_settle(struct run *run)
+{
+    if (run->batch_is_wanted)
+        run_batch_send(run);
+}
 /* Notes for `explain` what each task was this time. */
 void run_remember(struct run *run);
 

@@ -36,6 +36,7 @@ void run_batch_send(struct run *run)
     store_commit_async(run->batch, lost_is_told_by_flush, NULL);
     run->batch = NULL;
     run->batch_bytes = 0;
+    run->batch_is_wanted = false;
     run->wrote = true;
 }
 
@@ -46,6 +47,8 @@ static Status put_block(void *context, const Cid *cid, Bytes block,
     (void)err;
     store_batch_block(batch_of(run), cid, block);
     run->batch_bytes += block.len;
+    run->task_bytes += block.len;
+    run->batch_is_wanted = true;
     return STATUS_OK;
 }
 
@@ -58,10 +61,31 @@ void run_keep_block(struct run *run, const Hash *hash, Bytes block)
 {
     Cid cid;
     cid_from_hash(CODEC_DAG_CBOR, hash, &cid);
-    if (!store_has(run->store, &cid))
-        IGNORE(put_block(run, &cid, block, NULL)); // Never fails.
-    // What was put must be readable at the next step.
-    run_batch_send(run);
+    if (store_has(run->store, &cid))
+        return;
+    store_batch_block(batch_of(run), &cid, block);
+    run->batch_bytes += block.len;
+    if (run->batch_bytes > BATCH_BYTES)
+        run_batch_send(run);
+}
+
+void run_hold_block(struct run *run, uint32_t task, Bytes block)
+{
+    struct run_task *state = &run->tasks[task];
+    Cid cid;
+    if (state->block || run->held_count == BLOCKS_HELD_MAX)
+        return;
+    cid_from_hash(CODEC_DAG_CBOR, &state->concrete, &cid);
+    state->block = block_new(&cid, block);
+    run->held_count++;
+}
+
+struct block *run_take_block(struct run *run, uint32_t task)
+{
+    struct block *block = run->tasks[task].block;
+    run->tasks[task].block = NULL;
+    run->held_count -= block != NULL;
+    return block;
 }
 
 /* What an awaited result stands on: its concrete entry or, for upstream, the
@@ -96,6 +120,7 @@ void run_record_symbolic(struct run *run, uint32_t task)
         count += entry_behind(run, &what->awaits[index], &through[count]);
     store_batch_symbolic(batch_of(run), &what->symbolic, &state->concrete,
                          !state->has_concrete, through, count);
+    run->batch_is_wanted = true;
     free(through);
 }
 
@@ -112,7 +137,7 @@ void run_record_result(struct run *run, uint32_t task,
         .cpu_ns = outcome->cost.cpu_ns,
         .memory_peak = outcome->cost.memory_peak,
         .fuel = outcome->cost.fuel,
-        .stored_bytes = run->batch_bytes + result->block.len,
+        .stored_bytes = run->task_bytes + result->block.len,
         .made_s = clock_wall_s(),
     };
     run->tasks[task].stored_bytes = entry.stored_bytes;
@@ -125,8 +150,10 @@ void run_record_result(struct run *run, uint32_t task,
     store_batch_memo(batch, &state->concrete, &entry);
     store_batch_producer(batch, &result->cid, &state->concrete);
     run_record_symbolic(run, task);
-    // Downstream reads it now; the disk has it soon.
-    run_batch_send(run);
+    run->batch_bytes += result->block.len;
+    run->batch_is_wanted = true;
+    if (run->batch_bytes > BATCH_BYTES)
+        run_batch_send(run);
 }
 
 /* --- Remembering --------------------------------------------------------- */
