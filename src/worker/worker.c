@@ -229,6 +229,7 @@ bool worker_hand_over(struct worker *worker, struct job *job, uint64_t now_ns)
     raise_memory_max(worker, request->limits.memory);
     write_job(worker, job, at, &message, len);
     job->worker = worker;
+    job->handed_ns = now_ns;
     job_row_append(&worker->jobs, job);
     worker->has_key = true;
     worker->key = request->isolation;
