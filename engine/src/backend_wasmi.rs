@@ -4,7 +4,7 @@
 
 use crate::budget::{Budget, Refused};
 use crate::door::{Memory as View, Table, *};
-use crate::profile;
+use crate::{profile, selects};
 use std::ffi::c_int;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ const RECURSION_MAX: usize = 1 << 16; // calls
 const VALUES_MAX: usize = 16 << 20; // bytes of guest values on the stack
 /// Fuel between two looks at whether the run was interrupted.
 const SLICE: u64 = 1 << 22;
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 #[unsafe(no_mangle)]
 static ipvm_engine_wasmi: Table = Table::of::<Wasmi>();
@@ -149,7 +149,7 @@ impl Backend for Wasmi {
         })
     }
 
-    /// The artifact is the module, known to be good.
+    /// The artifact is the module, known to be good and to be understood.
     fn compile(&self, wasm: &[u8]) -> Result<Vec<u8>, Failure> {
         match profile::check(wasm)? {
             Encoding::Module => {}
@@ -158,9 +158,11 @@ impl Backend for Wasmi {
                 return Err(Failure::new(UNSUPPORTED, text));
             }
         }
-        Module::new(&self.engine, wasm)
+        let wasm = selects::set_apart(wasm)
+            .map_err(|e| Failure::at(INVALID, e.offset(), e.message()))?;
+        Module::new(&self.engine, &wasm[..])
             .map_err(|e| Failure::new(INVALID, format!("{e}")))?;
-        Ok(wasm.to_vec())
+        Ok(wasm.into_owned())
     }
 
     unsafe fn load(

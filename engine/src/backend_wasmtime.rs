@@ -11,7 +11,7 @@ use crate::{component, float, profile};
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
 use std::os::fd::BorrowedFd;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use wasmparser::Encoding;
 use wasmtime::{Memory, *};
 
@@ -19,14 +19,17 @@ use wasmtime::{Memory, *};
 const KEEP_RESIDENT: usize = 128 << 10;
 /// Components have several memories and tables each.
 const COMPONENT_MEMORIES: u32 = 16;
-const FORMAT: u32 = 1; // of artifacts, raised when the settings below change
+const FORMAT: u32 = 2; // of artifacts, raised when the settings below change
 
 #[unsafe(no_mangle)]
 static ipvm_engine_wasmtime: Table = Table::of::<Wasmtime>();
 
 pub struct Wasmtime {
     engine: Engine,
-    meter: u32,
+    // Opened when the first component comes. Memories are filled by copying:
+    // a memory image of a component would need a file made in the sandbox.
+    components: OnceLock<Engine>,
+    options: Options,
 }
 
 pub enum Loaded {
@@ -121,7 +124,6 @@ fn configuration(meter: u32) -> Config {
         .cranelift_opt_level(OptLevel::Speed)
         .memory_reservation(4 << 30)
         .memory_may_move(false)
-        .memory_init_cow(true)
         .signals_based_traps(true)
         .native_unwind_info(false)
         .wasm_component_model(true);
@@ -177,21 +179,20 @@ impl Backend for Wasmtime {
             let text = "this CPU lacks SSE4.1, which the profile needs";
             return Err(Failure::new(UNSUPPORTED, text));
         }
-        let meter = options.meter;
-        let mut config = configuration(meter);
-        config.allocation_strategy(pools(options.slots));
-        let engine = Engine::new(&config)
-            .map_err(|e| Failure::new(HOST, format!("wasmtime: {e:#}")))?;
+        let engine = open(options, true)?;
         // Signal handlers and per-thread state now, not in the first run.
         Engine::tls_eager_initialize();
         drop(Store::new(&engine, ()));
-        Ok(Wasmtime { engine, meter })
+        let options = Options { ..*options };
+        Ok(Wasmtime { engine, components: OnceLock::new(), options })
     }
 
     fn compile(&self, wasm: &[u8]) -> Result<Vec<u8>, Failure> {
         let artifact = match profile::check(wasm)? {
             Encoding::Module => self.engine.precompile_module(wasm),
-            Encoding::Component => self.engine.precompile_component(wasm),
+            Encoding::Component => {
+                self.component_engine()?.precompile_component(wasm)
+            }
         };
         let artifact =
             artifact.map_err(|e| Failure::new(INVALID, format!("{e:#}")))?;
@@ -214,13 +215,15 @@ impl Backend for Wasmtime {
                 Ok(Loaded::Core(CoreModule {
                     memory: memory_name(&module),
                     module,
-                    meter: self.meter,
+                    meter: self.options.meter,
                     prepared: Mutex::new(None),
                 }))
             }
             Some(Precompiled::Component) => {
+                let engine = self.component_engine()?;
+                let meter = self.options.meter;
                 let loaded = unsafe {
-                    component::Loaded::new(&self.engine, artifact, self.meter)
+                    component::Loaded::new(engine, artifact, meter)
                 };
                 Ok(Loaded::Component(loaded.map_err(corrupt)?))
             }
@@ -230,6 +233,9 @@ impl Backend for Wasmtime {
 
     fn interrupt(&self) {
         self.engine.increment_epoch();
+        if let Some(engine) = self.components.get() {
+            engine.increment_epoch();
+        }
     }
 
     fn is_component(module: &Loaded) -> bool {
@@ -371,7 +377,23 @@ impl Backend for Wasmtime {
     }
 }
 
+fn open(options: &Options, images: bool) -> Result<Engine, Failure> {
+    let mut config = configuration(options.meter);
+    config.memory_init_cow(images);
+    config.allocation_strategy(pools(options.slots));
+    Engine::new(&config)
+        .map_err(|e| Failure::new(HOST, format!("wasmtime: {e:#}")))
+}
+
 impl Wasmtime {
+    fn component_engine(&self) -> Result<&Engine, Failure> {
+        if let Some(engine) = self.components.get() {
+            return Ok(engine);
+        }
+        let engine = open(&self.options, false)?;
+        Ok(self.components.get_or_init(|| engine))
+    }
+
     unsafe fn load_core(&self, artifact: &[u8], file: c_int) -> Result<Module> {
         if file < 0 {
             return unsafe { Module::deserialize(&self.engine, artifact) };

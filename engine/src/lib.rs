@@ -15,6 +15,7 @@ mod door;
 mod fast;
 mod float;
 mod profile;
+mod selects;
 mod typed;
 mod wit;
 
