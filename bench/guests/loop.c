@@ -28,11 +28,14 @@ EXPORT("integers") int64_t integers(int64_t rounds)
 /* The n-body problem, five bodies, as floats come: nothing is vectorised. */
 enum { BODIES = 5 };
 static double place[BODIES][3] = {
-    {0, 0, 0},          {4.84, -1.16, -0.10},  {8.34, 4.12, -0.40},
-    {12.89, -15.1, -0.22}, {15.37, -25.9, 0.17},
+    {0, 0, 0},
+    {4.84, -1.16, -0.10},
+    {8.34, 4.12, -0.40},
+    {12.89, -15.1, -0.22},
+    {15.37, -25.9, 0.17},
 };
 static double speed[BODIES][3] = {
-    {0, 0, 0},          {0.60, 2.81, -0.02}, {-1.01, 1.82, 0.008},
+    {0, 0, 0},           {0.60, 2.81, -0.02}, {-1.01, 1.82, 0.008},
     {1.08, 0.86, -0.01}, {0.97, 0.59, -0.03},
 };
 static const double mass[BODIES] = {39.47, 0.037, 0.011, 0.0017, 0.002};

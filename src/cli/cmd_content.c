@@ -88,9 +88,9 @@ const struct command add_command = {
     .synopsis = "FILE...",
     .summary = "import files, print their CIDs",
     .description =
-        "Imports files as UnixFS (profile unixfs-v1-2025: raw leaves of 1 MiB,\n"
-        "CIDv1) and prints their CIDs; - is standard input. With -q just the\n"
-        "CIDs.",
+        "Imports files as UnixFS (profile unixfs-v1-2025: raw leaves of\n"
+        "1 MiB, CIDv1) and prints their CIDs; - is standard input. With -q\n"
+        "just the CIDs.",
     .options = add_options,
     .examples = "  ipvm add photo.png\n"
                 "  ipvm add --chunk-size 256KiB -q photo.png\n",
@@ -152,8 +152,8 @@ const struct command get_command = {
     .synopsis = "CID [-o FILE]",
     .summary = "write content to a file",
     .description =
-        "Writes a file's bytes, each block verified. The file appears whole or\n"
-        "not at all. CID/a/b is a file in a directory.",
+        "Writes a file's bytes, each block verified. The file appears whole\n"
+        "or not at all. CID/a/b is a file in a directory.",
     .options = get_options,
     .examples = "  ipvm get bafy... -o photo.png\n",
     .run = command_get,

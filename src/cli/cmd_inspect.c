@@ -378,9 +378,9 @@ const struct command inspect_command = {
     .summary = "say what something is",
     .description =
         "Says what a file or block is: a module with its functions, types,\n"
-        "imports and verdict; a workflow (a manifest, Homestar 0.2, IPVM 0.1,\n"
-        "or a workflow block) with its CIDs; a computation, a result, a value,\n"
-        "a file.",
+        "imports and verdict; a workflow (a manifest, Homestar 0.2, IPVM\n"
+        "0.1, or a workflow block) with its CIDs; a computation, a result, a\n"
+        "value, a file.",
     .examples = "  ipvm inspect image.wasm\n"
                 "  ipvm inspect examples/photo/photo.yaml\n",
     .run = command_inspect,

@@ -45,7 +45,8 @@ int output_content(const struct cli *cli, const char *cid);
 unsigned output_width(FILE *stream);
 
 /* Text of foreign origin made safe for a terminal: control characters, and
- * all that is not ASCII where it is not UTF-8, are shown as \xNN. The result is in `arena`. */
+ * all that is not ASCII where it is not UTF-8, are shown as \xNN. The result
+ * is in `arena`. */
 Text output_safe(Text text, struct arena *arena);
 
 #endif

@@ -37,8 +37,9 @@ static void make_types(void)
     add(WIT_LIST, (struct wit_member[]){{.type = T(WIT_STRING)}}, 1);
     add(WIT_LIST, (struct wit_member[]){{.type = T(WIT_F32)}}, 1);
     struct wit_type *some =
-        add(WIT_OPTION, (struct wit_member[]){{0}, {.type = T(WIT_CHAR)}}, 2);
-    add(WIT_OPTION, (struct wit_member[]){{0}, {.type = some}}, 2);
+        add(WIT_OPTION,
+            (struct wit_member[]){{.type = NULL}, {.type = T(WIT_CHAR)}}, 2);
+    add(WIT_OPTION, (struct wit_member[]){{.type = NULL}, {.type = some}}, 2);
     struct wit_type *flags =
         add(WIT_FLAGS,
             (struct wit_member[]){
