@@ -174,6 +174,23 @@ static End end_of_status(Status status)
     return END_HOST;
 }
 
+/* What is asked of somebody else is answered by the memo or refused here, and
+ * not with the equal tasks that it would fly with. */
+static bool is_refused(struct run *run, uint32_t task)
+{
+    const struct task *what = &run->workflow->tasks[task];
+    char message[RUN_MESSAGE_MAX];
+    if (what->class != CLASS_PURE || what->sub.len == 0)
+        return false;
+    snprintf(message, sizeof message,
+             "it asks %.*s to perform it, and that is not here",
+             TEXT_ARG(what->sub));
+    run_keep_message(run, task, message);
+    schedule_resolved(run->schedule, task, &(Hash){0}, false, OUT_END,
+                      END_REFUSED_COMMAND);
+    return true;
+}
+
 static void do_resolve(struct run *run, uint32_t task)
 {
     struct run_task *state = &run->tasks[task];
@@ -204,6 +221,8 @@ static void do_resolve(struct run *run, uint32_t task)
     bool is_pure = run->workflow->tasks[task].class == CLASS_PURE;
     bool hit = is_pure && !run->options.no_memo &&
                memo_hit(run, task, &concrete, &out);
+    if (!hit && is_refused(run, task))
+        return;
     if (hit)
         run_record_symbolic(run, task);
     else if (is_pure)

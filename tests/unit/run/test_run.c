@@ -59,6 +59,26 @@ static void another_recipe_with_equal_inputs_is_cut_off(void **state)
     world_is(world, "b", OUT_OK, END_NONE, BY_SYMBOLIC);
 }
 
+/* In both orders: the first of equal tasks would run for the other. */
+static void what_is_asked_of_others_refuses_only_itself(void **state)
+{
+    struct world *world = *state;
+    world_run(world,
+              "tasks:\n"
+              "  a: {run: numbers.wasm#add, args: [1, 2], sub: 'did:key:zA'}\n"
+              "  b: {run: numbers.wasm#add, args: [1, 2]}\n"
+              "  c: {run: numbers.wasm#add, args: [3, 4]}\n"
+              "  d: {run: numbers.wasm#add, args: [3, 4], sub: 'did:key:zA'}\n");
+    assert_int_equal(world->started, 2);
+    world_gave(world, "b", "{\"ok\":3}");
+    world_gave(world, "c", "{\"ok\":7}");
+    world_is(world, "a", OUT_END, END_REFUSED_COMMAND, BY_NOTHING);
+    world_is(world, "d", OUT_END, END_REFUSED_COMMAND, BY_NOTHING);
+    // What is known is known, whoever is asked.
+    world_run_again(world);
+    world_is(world, "a", OUT_OK, END_NONE, BY_SYMBOLIC);
+}
+
 static void equal_computations_in_flight_run_once(void **state)
 {
     struct world *world = *state;
@@ -262,6 +282,7 @@ int main(void)
                                         world_with_workers, world_close),
         TEST(what_was_found_out_is_there_after_a_restart),
         TEST(another_recipe_with_equal_inputs_is_cut_off),
+        TEST(what_is_asked_of_others_refuses_only_itself),
         TEST(equal_computations_in_flight_run_once),
         TEST(branches_choose_what_is_put_in),
         TEST(a_branch_that_does_not_match_is_upstream),
