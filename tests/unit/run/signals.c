@@ -26,3 +26,10 @@ void signals_for_guests(void)
                   is_known ? NULL : &kept[index]);
     is_known = true;
 }
+
+/* A trap is a signal that the guest's thread leaves by a jump. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+    return "report_signal_unsafe=0";
+}
