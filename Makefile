@@ -276,7 +276,8 @@ check: ## every test: units, property, simulation, corpus, end to end
 	+@$(MAKE) --no-print-directory MODE=release B=$(BUILD)/release all guests
 	+@$(MAKE) --no-print-directory MODE=debug B=$(BUILD)/debug all tests replays
 	+@$(MAKE) --no-print-directory MODE=tsan B=$(BUILD)/tsan \
-	  $(TSAN_TESTS:%=$(BUILD)/tsan/%) $(TSAN_PROGRAMS:%=$(BUILD)/tsan/%)
+	  $(TSAN_TESTS:%=$(BUILD)/tsan/%) $(TSAN_PROGRAMS:%=$(BUILD)/tsan/%) \
+	  $(BUILD)/tsan/ipvm-worker
 	@tools/run-tests.sh -j $(JOBS) -r $(BUILD)/release -l $(BUILD)/check \
 	  $(patsubst $(B)/%,$(BUILD)/debug/%,$(TESTS) $(REPLAYS)) \
 	  $(TSAN_TESTS:%=$(BUILD)/tsan/%) $(SCRIPTS)

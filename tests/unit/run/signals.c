@@ -28,7 +28,7 @@ void signals_for_guests(void)
 }
 
 /* A trap is a signal that the guest's thread leaves by a jump. */
-const char *__tsan_default_options(void);
+[[gnu::visibility("default")]] const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
 {
     return "report_signal_unsafe=0";
