@@ -195,7 +195,9 @@ void run_remember(struct run *run)
                                              : run->workflow->name;
     struct buffer value;
     uint32_t kept = 0;
-    if (!run->wrote || name.len == 0)
+    struct schedule_counts counts;
+    schedule_counts(run->schedule, &counts);
+    if (counts.hits == counts.done || name.len == 0)
         return; // All from the memo: what is remembered still holds.
     buffer_init(&value, 1024);
     for (uint32_t task = 0;
