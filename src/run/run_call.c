@@ -12,7 +12,9 @@
 
 enum {
     LEASE_AFTER_MS = 20, /* shorter runs are not worth a lease */
-    LEASE_TTL_MS = 10 * 1000,
+    /* Renewed at half of it. A killed run cannot give its leases back: so long
+     * the next one waits. */
+    LEASE_TTL_MS = 2000,
     BUSY_AGAIN_MS = 20,
     LOG_LINES_MAX = 10000, /* of one run; more are counted and dropped */
 };

@@ -105,6 +105,17 @@ if [[ -f $ROOT/examples/photo/image.wasm ]]; then
     LAST="run photo.yaml -o pictures, killed 20 times"
     expect_true "no output file is ever half written" test $half = 0
     expect "in the end they are all there" ipvm run -q "$ROOT/examples/photo/photo.yaml" -o pictures
+
+    # What a killed run was at is soon free again, though it could not say so.
+    blur=(run -n "$ROOT/examples/photo/image.wasm" blur "@$ROOT/examples/photo/cat.png")
+    "$IPVM" "${blur[@]}" 40 > "$OUT" 2> "$ERR" &
+    pid=$!
+    sleep 0.5
+    kill -9 $pid
+    wait $pid 2> /dev/null
+    since=$SECONDS
+    expect "the next run takes over what a killed one was at" ipvm "${blur[@]}" 40
+    expect_true "  within seconds" test $((SECONDS - since)) -lt 8
 else
     skip "no examples/photo/image.wasm: run make guests"
 fi

@@ -63,12 +63,13 @@ static void another_recipe_with_equal_inputs_is_cut_off(void **state)
 static void what_is_asked_of_others_refuses_only_itself(void **state)
 {
     struct world *world = *state;
-    world_run(world,
-              "tasks:\n"
-              "  a: {run: numbers.wasm#add, args: [1, 2], sub: 'did:key:zA'}\n"
-              "  b: {run: numbers.wasm#add, args: [1, 2]}\n"
-              "  c: {run: numbers.wasm#add, args: [3, 4]}\n"
-              "  d: {run: numbers.wasm#add, args: [3, 4], sub: 'did:key:zA'}\n");
+    world_run(
+        world,
+        "tasks:\n"
+        "  a: {run: numbers.wasm#add, args: [1, 2], sub: 'did:key:zA'}\n"
+        "  b: {run: numbers.wasm#add, args: [1, 2]}\n"
+        "  c: {run: numbers.wasm#add, args: [3, 4]}\n"
+        "  d: {run: numbers.wasm#add, args: [3, 4], sub: 'did:key:zA'}\n");
     assert_int_equal(world->started, 2);
     world_gave(world, "b", "{\"ok\":3}");
     world_gave(world, "c", "{\"ok\":7}");
