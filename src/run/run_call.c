@@ -238,6 +238,9 @@ static void call_submit(struct run_call *call,
     struct error err = {0};
     if (call->is_checking) // Fuel differs between engines; time and memory do
         request.limits.fuel = 0; // the second opinion's limiting.
+    // Its threads ask the store at once, workers when we listen to them.
+    if (executor_options(run->executor)->in_process)
+        run_settle(run);
     Status status = executor_submit(run->executor, &request, call_done, call,
                                     &call->ticket, &err);
     if (status != STATUS_OK) {
