@@ -215,7 +215,8 @@ static void finished(struct progress *progress, const ipvm_event *event)
     progress->cancelled += cancelled;
     progress->failed += bad && !cancelled;
     // A line for each task that did not come to run tells nothing.
-    if (progress->cli->quiet || cancelled || (!progress->each_task && !bad))
+    bool is_quiet = progress->cli->quiet || !progress->each_task;
+    if (cancelled || (is_quiet && !bad))
         return;
     erase(progress);
     if (!progress->cli->json && (progress->each_task || progress->failed < 50))

@@ -251,6 +251,8 @@ expect_error '✗ low +refused/argument'
 expect_error '✗ high +blocked'
 expect_error 'by low'
 expect_match '^fine  168$'
+expect_code 1 "--quiet says why there is no result" ipvm run -q "$add_one" add-one one
+expect_error 'refused/argument'
 
 # A terminal of so many columns, as a person sees it in the end.
 cat > terminal.py << 'END'
