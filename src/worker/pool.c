@@ -155,7 +155,8 @@ static bool spin(const struct pool *pool)
                 return true;
             spin_pause();
         }
-    while (clock_monotonic_ns() - start < pool->spin_ns);
+    while (clock_monotonic_ns() - start <
+           patience_ns(&pool->patience, pool->spin_ns));
     return false;
 }
 
@@ -242,6 +243,8 @@ static bool sleep_until(struct pool *pool, uint64_t until_ns)
         if (naps && wake_ns > now + NAP_NS)
             wake_ns = now + NAP_NS;
         goes_on = take_events(pool, wait_ms(clock_monotonic_ns(), wake_ns));
+        patience_learn(&pool->patience, clock_monotonic_ns() - now,
+                       pool->spin_ns);
     }
     disarm(pool);
     return goes_on;

@@ -14,6 +14,7 @@
 #define IPVM_WORKER_POOL_STATE_H
 
 #include "base/map.h"
+#include "worker/pause.h"
 #include "worker/pool.h"
 #include "worker/worker.h"
 
@@ -43,6 +44,7 @@ struct pool {
     bool file_is_used; /* somebody waits on file(), not in poll() */
     uint64_t timer_ns; /* what the timer is set to */
     uint32_t spin_ns;  /* what workers were told */
+    struct patience patience;
     uint64_t started;
     uint64_t killed;
     int epoll;

@@ -21,6 +21,7 @@ struct server {
     int artifacts[ARTIFACT_SLOTS];
     bool slot_is_lent[CHANNEL_SLOTS];
     struct buffer output;
+    struct patience patience;
     uint64_t ticket;
     uint64_t lines_dropped;
 };
@@ -47,11 +48,16 @@ static bool is_answered(struct server *server, uint64_t answers)
                                 memory_order_acquire) != (uint32_t)answers;
 }
 
+static uint64_t spin_max_ns(const struct server *server)
+{
+    return atomic_load_explicit(&server->channel.shared->spin_ns,
+                                memory_order_relaxed);
+}
+
 static bool spin_for(struct server *server, Condition *condition,
                      uint64_t number)
 {
-    uint64_t max_ns = atomic_load_explicit(&server->channel.shared->spin_ns,
-                                           memory_order_relaxed);
+    uint64_t max_ns = patience_ns(&server->patience, spin_max_ns(server));
     uint64_t start = clock_monotonic_ns();
     do
         for (int i = 0; i < 32; i++) {
@@ -68,6 +74,7 @@ static void wait_for(struct server *server, Condition *condition,
                      uint64_t number)
 {
     _Atomic uint32_t *sleeps = &server->channel.shared->worker_sleeps;
+    uint64_t start = clock_monotonic_ns();
     while (!spin_for(server, condition, number)) {
         atomic_store(sleeps, 1);
         atomic_thread_fence(memory_order_seq_cst);
@@ -76,6 +83,8 @@ static void wait_for(struct server *server, Condition *condition,
             return;
         }
         syscall(SYS_futex, sleeps, FUTEX_WAIT, 1, NULL, NULL, 0);
+        patience_learn(&server->patience, clock_monotonic_ns() - start,
+                       spin_max_ns(server));
     }
 }
 
