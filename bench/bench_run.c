@@ -227,16 +227,29 @@ static void bench_first(void)
         &warm);
 }
 
-int main(void)
+static bool is_asked(const char *only, const char *name)
 {
+    return !only || strcmp(only, name) == 0;
+}
+
+/* With a word behind its name, only that part: memo, tiny, chain, cores,
+ * first. */
+int main(int count, char **words)
+{
+    const char *only = count > 1 ? words[1] : NULL;
     struct world world;
-    bench_memo();
+    if (is_asked(only, "memo"))
+        bench_memo();
     world_open(&world, bench_fresh_directory(), NULL);
     const Cid module = world_add(&world, LOOPS);
-    bench_tiny(&world, &module);
-    bench_chain(&world, &module);
+    if (is_asked(only, "tiny"))
+        bench_tiny(&world, &module);
+    if (is_asked(only, "chain"))
+        bench_chain(&world, &module);
     world_close(&world);
-    bench_cores(&module);
-    bench_first();
+    if (is_asked(only, "cores"))
+        bench_cores(&module);
+    if (is_asked(only, "first"))
+        bench_first();
     return 0;
 }
