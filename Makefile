@@ -47,7 +47,7 @@ MODE_debug := -O1 -g -fsanitize=address,undefined \
 MODE_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 MODE_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
   -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-LINK_release := -Wl,-z,relro,-z,now
+LINK_release := -Wl,-z,relro,-z,now -Wl,--gc-sections
 MODE_FLAGS := $(or $(MODE_$(MODE)),$(error MODE is release, debug, tsan or fuzz))
 
 CPPFLAGS += -D_GNU_SOURCE -Isrc -Iinclude
