@@ -127,6 +127,8 @@ static void finish(struct worker *worker, const struct done_message *done,
     uint64_t most_ns = now_ns - job->handed_ns;
     if (outcome.cost.wall_ns > most_ns)
         outcome.cost.wall_ns = most_ns;
+    if (outcome.cost.cpu_ns > most_ns)
+        outcome.cost.cpu_ns = most_ns;
     memcpy(outcome.message, message, done->message_len);
     make_printable(outcome.message, done->message_len);
     job_row_remove(&worker->jobs, job);

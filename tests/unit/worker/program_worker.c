@@ -106,6 +106,7 @@ static void act_limits(struct act *act)
                   (unsigned long long)request->limits.time_ms);
     act->outcome->cost.fuel = 7;
     act->outcome->cost.wall_ns = UINT64_MAX;
+    act->outcome->cost.cpu_ns = UINT64_MAX;
 }
 
 static void act_trap(struct act *act)

@@ -138,6 +138,7 @@ static void does_not_believe_more_time_than_there_was(void **state)
     struct team *team = team_open("program_worker", workers(1));
     const struct team_outcome *outcome = team_run(team, 'a', "limits");
     assert_true(outcome->cost.wall_ns < (uint64_t)10 * 1000 * 1000 * 1000);
+    assert_true(outcome->cost.cpu_ns < (uint64_t)10 * 1000 * 1000 * 1000);
     team_close(team);
 }
 
