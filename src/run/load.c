@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "ipld/dag_cbor.h"
 #include "ipld/unixfs.h"
 #include "run/directory.h"
 #include "run/load_internal.h"
@@ -160,11 +161,42 @@ static Status keep_block(void *context, const Cid *cid, Bytes block,
     return STATUS_OK;
 }
 
+/* Whether the pages that a head block links to are in the store: it may have
+ * come without them. */
+static bool has_pages(struct store *store, Bytes head)
+{
+    struct arena arena = {0};
+    Value value;
+    Cid cid;
+    bool all = dag_cbor_decode(head, &arena, &value, NULL) == STATUS_OK;
+    const Value *inner =
+        all ? value_get(&value, TEXT("ipvm/workflow@1.0.0")) : NULL;
+    const Value *pages = inner ? value_get(inner, TEXT("tasks")) : NULL;
+    all = pages && pages->kind == VALUE_LIST;
+    for (size_t index = 0; all && index < pages->list.count; index++) {
+        const Value *page = &pages->list.items[index];
+        all = page->kind == VALUE_LINK &&
+              cid_from_bytes(page->link, &cid, NULL) == STATUS_OK &&
+              store_has(store, &cid);
+    }
+    arena_deinit(&arena);
+    return all;
+}
+
+static bool is_kept(struct store *store, const Cid *workflow)
+{
+    struct block *head;
+    if (store_get(store, workflow, &head, NULL) != STATUS_OK)
+        return false;
+    bool kept = has_pages(store, block_bytes(head));
+    block_unref(head);
+    return kept;
+}
+
 Status load_keep(struct store *store, struct workflow *workflow,
                  struct error *err)
 {
-    // The head block comes last: where it is, the pages are.
-    if (store_has(store, &workflow->cid))
+    if (is_kept(store, &workflow->cid))
         return STATUS_OK;
     struct store_batch *batch = store_batch_new(store);
     Status status = workflow_encode(workflow, keep_block, batch, err);

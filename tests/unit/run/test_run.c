@@ -3,6 +3,7 @@
  * fail drag others along. */
 #include "unit/run/world.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -273,6 +274,38 @@ static void what_is_gone_from_the_store_is_no_upstream(void **state)
     world_gave(world, "b", "{\"ok\":4}");
 }
 
+static void a_workflow_whose_pages_are_gone_is_kept_again(void **state)
+{
+    struct world *world = *state;
+    struct workflow *loaded;
+    struct block *head;
+    world->workflow = world_load(world, diamond);
+    assert_ok(store_get(world->store, &world->workflow->cid, &head, NULL));
+    // Another store has but the head.
+    world->how.workers = 1;
+    struct store *store = store_open_memory();
+    struct executor *executor;
+    assert_ok(executor_open(store, &world->how, &executor, NULL));
+    struct modules *modules = modules_new(executor);
+    const struct loader loader = {.executor = executor, .modules = modules};
+    struct error err = {0};
+    assert_status(
+        load_document(&loader, block_bytes(head), "head", ".", &loaded, &err),
+        STATUS_NOT_FOUND);
+    char manifest[1000];
+    snprintf(manifest, sizeof manifest, "ipvm: \"1.0\"\n%s", diamond);
+    assert_ok(load_document(&loader, text_bytes(text_of(manifest)), "m",
+                            world->directory, &loaded, &err));
+    assert_true(cid_equal(&loaded->cid, &world->workflow->cid));
+    workflow_free(loaded);
+    assert_ok(workflow_load(store, &world->workflow->cid, &loaded, &err));
+    workflow_free(loaded);
+    block_unref(head);
+    executor_close(executor);
+    modules_free(modules);
+    store_close(store);
+}
+
 int main(void)
 {
 #define TEST(name)                                                            \
@@ -297,6 +330,7 @@ int main(void)
             world_close),
         TEST(logs_are_told_by_task),
         TEST(what_is_gone_from_the_store_is_no_upstream),
+        TEST(a_workflow_whose_pages_are_gone_is_kept_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
