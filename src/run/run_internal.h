@@ -51,8 +51,8 @@ struct run {
     struct store_batch *batch;
     size_t batch_bytes;
     bool batch_is_wanted; /* it holds more than computations */
-    size_t task_bytes;   /* new blocks of the task at hand */
-    uint32_t held_count; /* tasks with a `block` */
+    size_t task_bytes;    /* new blocks of the task at hand */
+    uint32_t held_count;  /* tasks with a `block` */
     bool wrote;
     struct run_call **open; /* calls not over yet */
     uint32_t open_runs, open_capacity;

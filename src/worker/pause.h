@@ -16,7 +16,8 @@ static inline void spin_pause(void)
 }
 
 /* Whether spinning pays: it does when the last sleep was hardly longer than a
- * spin may be. On a crowded machine it is, and who spins keeps the other away. */
+ * spin may be. On a crowded machine it is, and who spins keeps the other
+ * away. */
 struct patience {
     bool is_long;
 };
