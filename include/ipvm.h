@@ -225,7 +225,7 @@ typedef struct ipvm_output {
     const char *label;
     const char *end;     /* "" or how it stopped without a result */
     bool is_ok;          /* {"ok": …} rather than {"error": …} */
-    bool is_bytes;       /* the value is bytes or a link to a file */
+    bool is_bytes;       /* bytes, a link to a file, or long text */
     const char *cid;     /* content to read with ipvm_read() if is_bytes, else
                          the result block's; "" without a result */
     const char *json;    /* the value as DAG-JSON; "" without a result */

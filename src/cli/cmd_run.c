@@ -252,6 +252,27 @@ static ipvm_status save_output(struct outputs *outputs,
     return ipvm_save(outputs->cli->vm, output->cid, path, error);
 }
 
+/* What is no bytes goes to a file that was asked for: text as it is, other
+ * values as JSON. */
+static ipvm_status save_value(const struct outputs *outputs,
+                              const ipvm_output *output, ipvm_error *error)
+{
+    struct arena arena = {0};
+    char cid[IPVM_CID_MAX];
+    Text text = text_of(output->json);
+    Value value;
+    Bytes copy = arena_copy_bytes(&arena, text_bytes(text));
+    if (dag_json_decode(copy, &arena, &value, NULL) == STATUS_OK &&
+        value.kind == VALUE_TEXT)
+        text = value.text;
+    ipvm_status status =
+        ipvm_add(outputs->cli->vm, text.data, text.len, cid, error);
+    if (status == IPVM_OK)
+        status = ipvm_save(outputs->cli->vm, cid, outputs->file, error);
+    arena_deinit(&arena);
+    return status;
+}
+
 static int print_output(struct outputs *outputs, const ipvm_output *output)
 {
     bool color = outputs->cli->color;
@@ -268,6 +289,9 @@ static int print_output(struct outputs *outputs, const ipvm_output *output)
             save_output(outputs, output, path, sizeof path, &error);
         if (status != IPVM_OK)
             return cli_fail(outputs->cli, &error);
+    } else if (output->is_ok && outputs->file && !outputs->no_files &&
+               save_value(outputs, output, &error) != IPVM_OK) {
+        return cli_fail(outputs->cli, &error);
     }
     if (!outputs->is_call || path[0])
         printf("%s%s%s  ", style(color, STYLE_BOLD),

@@ -236,9 +236,11 @@ static Status fill_bytes(ipvm_run *run, const Value *value, ipvm_output *out,
                          struct error *err)
 {
     // With other keys beside it, it is a map like others.
-    const Value *stand_in = value->kind == VALUE_MAP && value->map.count == 1
-                                ? value_get(value, TEXT("ipvm/bytes"))
-                                : NULL;
+    const Value *stand_in = NULL;
+    if (value->kind == VALUE_MAP && value->map.count == 1)
+        stand_in = value_get(value, TEXT("ipvm/bytes"));
+    if (value->kind == VALUE_MAP && value->map.count == 1 && !stand_in)
+        stand_in = value_get(value, TEXT("ipvm/text")); // Long text.
     if (value->kind == VALUE_LINK) {
         Cid cid;
         uint64_t size;

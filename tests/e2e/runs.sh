@@ -145,6 +145,8 @@ expect_code 3 "a number out of range" ipvm run "$add_one" add-one 99999999999999
 expect_error 'argument 1: .*99999999999999999999'
 expect "text from a file" ipvm run "$words" count @/usr/share/common-licenses/BSD
 first=$(cat "$OUT")
+expect "a value into a file" ipvm run "$words" count @/usr/share/common-licenses/BSD -o counts.json
+expect_true "  as JSON" cmp -s counts.json <(printf %s "$first")
 STDIN=/usr/share/common-licenses/BSD
 expect "from standard input" ipvm run "$words" count -
 expect_output "$first"
