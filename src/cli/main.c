@@ -118,7 +118,8 @@ int cli_open(struct cli *cli, const ipvm_options *options)
     ipvm_error error;
     if (cli->values[OPTION_STORE])
         mine.store = cli->values[OPTION_STORE];
-    catch_faults(); // Before an engine asks for the same signals.
+    catch_faults();           // Before an engine asks for the same signals.
+    signal(SIGXFSZ, SIG_IGN); // Writing says that a file may not grow.
     ipvm_status status = ipvm_open(&mine, &cli->vm, &error);
     if (status != IPVM_OK)
         return cli_fail(cli, &error);
@@ -127,7 +128,6 @@ int cli_open(struct cli *cli, const ipvm_options *options)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN); // Writing says so.
-    signal(SIGXFSZ, SIG_IGN); // And so does a full quota of `ulimit -f`.
     return EXIT_OK;
 }
 

@@ -77,4 +77,16 @@ each_fault open 24  # too many open files
 each_fault read 5
 each_fault mmap 12 # no memory
 each_fault rename 5
+
+# No file may grow beyond so many KiB.
+limited() {
+    rm -rf "$IPVM_STORE"
+    (ulimit -f "$1" && "$IPVM" run words.yaml)
+}
+for size in 1 100; do
+    expect_code 5 "a file size limit of $size KiB is said" limited "$size"
+    expect_error 'File too large'
+done
+expect "the next run is right" ipvm run words.yaml
+expect_output "$right"
 finish
