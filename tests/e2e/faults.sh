@@ -85,7 +85,7 @@ limited() {
 }
 for size in 1 100; do
     expect_code 5 "a file size limit of $size KiB is said" limited "$size"
-    expect_error 'File too large'
+    expect_error 'File too large|no space left'
 done
 expect "the next run is right" ipvm run words.yaml
 expect_output "$right"
