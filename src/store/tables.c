@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/tables.h"
 
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "crypto/hash.h"
+
 void tables_close(struct tables *tables)
 {
     if (tables)
@@ -32,27 +37,112 @@ void transaction_end(struct transaction *transaction)
     transaction->tables->methods->end(transaction);
 }
 
+/* --- Rows that say what nobody can check later ---------------------------
+ * A block proves itself by its hash; a memo entry or a note does not, and a bit
+ * that flipped in it would be a wrong answer. Such rows end in a checksum over
+ * table, key and value; a row whose checksum is wrong is not there. */
+
+enum { CHECKSUM_LEN = 8, ROW_SMALL = 1024 };
+
+static bool is_checked(enum table table)
+{
+    return table == TABLE_MEMO || table == TABLE_SYMBOLIC ||
+           table == TABLE_PRODUCER ||
+           (table >= TABLE_NOTE_FILE && table <= TABLE_NOTE_LAST_RUN);
+}
+
+/* The first bytes of sha2-256(table | key's hash | value). */
+static void checksum(enum table table, Bytes key, Bytes value,
+                     uint8_t out[CHECKSUM_LEN])
+{
+    uint8_t small[ROW_SMALL];
+    size_t len = 1 + SHA256_LEN + value.len;
+    uint8_t *row = len <= sizeof small ? small : heap_alloc(len);
+    Hash hash;
+    hash_sha256(key, &hash);
+    row[0] = (uint8_t)table;
+    memcpy(row + 1, hash.bytes, SHA256_LEN);
+    if (value.len > 0)
+        memcpy(row + 1 + SHA256_LEN, value.data, value.len);
+    hash_sha256(bytes_of(row, len), &hash);
+    memcpy(out, hash.bytes, CHECKSUM_LEN);
+    if (row != small)
+        free(row);
+}
+
+/* Takes the checksum off; false if it is wrong. */
+static bool uncheck(enum table table, Bytes key, Bytes *row)
+{
+    uint8_t expected[CHECKSUM_LEN];
+    if (row->len < CHECKSUM_LEN)
+        return false;
+    const Bytes value = bytes_of(row->data, row->len - CHECKSUM_LEN);
+    checksum(table, key, value, expected);
+    if (memcmp(expected, row->data + value.len, CHECKSUM_LEN) != 0)
+        return false;
+    *row = value;
+    return true;
+}
+
 Status transaction_get(struct transaction *transaction, enum table table,
                        Bytes key, Bytes *out, struct error *err)
 {
-    return transaction->tables->methods->get(transaction, table, key, out,
+    TRY(transaction->tables->methods->get(transaction, table, key, out, err));
+    if (is_checked(table) && !uncheck(table, key, out))
+        return STATUS_NOT_FOUND;
+    return STATUS_OK;
+}
+
+static Status put_row(struct transaction *transaction, enum table table,
+                      Bytes key, Bytes row, struct error *err)
+{
+    return transaction->tables->methods->put(transaction, table, key, row,
                                              err);
+}
+
+/* The value with its checksum; to be given back with free(). */
+static Bytes checked_row(enum table table, Bytes key, Bytes value)
+{
+    uint8_t *row = heap_alloc(value.len + CHECKSUM_LEN);
+    if (value.len > 0)
+        memcpy(row, value.data, value.len);
+    checksum(table, key, value, row + value.len);
+    return bytes_of(row, value.len + CHECKSUM_LEN);
+}
+
+static void free_row(Bytes row)
+{
+    free((void *)(uintptr_t)row.data);
 }
 
 Status transaction_put(struct transaction *transaction, enum table table,
                        Bytes key, Bytes value, struct error *err)
 {
     ASSERT(transaction->writes && key.len > 0 && key.len <= TABLE_KEY_MAX);
-    return transaction->tables->methods->put(transaction, table, key, value,
-                                             err);
+    if (!is_checked(table))
+        return put_row(transaction, table, key, value, err);
+    Bytes row = checked_row(table, key, value);
+    Status status = put_row(transaction, table, key, row, err);
+    free_row(row);
+    return status;
 }
 
 Status transaction_add(struct transaction *transaction, enum table table,
                        Bytes key, Bytes value, Bytes *old, struct error *err)
 {
+    const struct tables_methods *methods = transaction->tables->methods;
     ASSERT(transaction->writes && key.len > 0 && key.len <= TABLE_KEY_MAX);
-    return transaction->tables->methods->add(transaction, table, key, value,
-                                             old, err);
+    if (!is_checked(table))
+        return methods->add(transaction, table, key, value, old, err);
+    Bytes row = checked_row(table, key, value);
+    Status status = methods->add(transaction, table, key, row, old, err);
+    if (status == STATUS_OK && old->data && !uncheck(table, key, old)) {
+        // What cannot be believed is not there: the newcomer takes its place.
+        *old = (Bytes){NULL, 0};
+        status = put_row(transaction, table, key, row, err);
+    }
+    free_row(row);
+    return status;
 }
 
 Status transaction_remove(struct transaction *transaction, enum table table,
