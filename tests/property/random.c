@@ -72,7 +72,9 @@ static uint32_t random_f32(struct random *random)
     if (random_once_in(random, 4))
         return (uint32_t)random_next(random);
     if (random_once_in(random, 3)) {
-        const float number = (float)(int32_t)random_integer(random, 32) / 4.0F;
+        // Exact, however the host rounds.
+        const float number =
+            (float)((int32_t)random_integer(random, 32) / 256) / 4.0F;
         uint32_t bits;
         memcpy(&bits, &number, sizeof bits);
         return bits;
@@ -106,8 +108,9 @@ static uint64_t random_f64(struct random *random)
     if (random_once_in(random, 4))
         return random_next(random);
     if (random_once_in(random, 3)) {
+        // Exact, however the host rounds.
         const double number =
-            (double)(int64_t)random_integer(random, 64) / 4.0;
+            (double)((int64_t)random_integer(random, 64) / 2048) / 4.0;
         uint64_t bits;
         memcpy(&bits, &number, sizeof bits);
         return bits;
