@@ -632,7 +632,12 @@ pub fn fault(budget: &Budget, error: &Error) -> Fault {
         return Fault::new(Outcome::Trapped, text);
     }
     let Some(trap) = error.downcast_ref::<Trap>() else {
-        return Fault::broken(format!("{error:#}"));
+        let text = format!("{error:#}");
+        // The process's own bound was met before the limiter was asked.
+        if text.contains("os error 12") {
+            return Fault::new(Outcome::LimitMemory, "out of memory");
+        }
+        return Fault::broken(text);
     };
     let outcome = match trap {
         Trap::StackOverflow => Outcome::LimitStack,

@@ -2,6 +2,7 @@
 //! The determinism profile ipvm/det/1 (FORMATS section 6) as a validator, and
 //! how big a module may be before we compile it.
 
+use crate::budget::TABLE_MAX;
 use crate::door::{Failure, INVALID, LIMIT};
 use wasmparser::{
     Encoding, Parser, Payload, ValidPayload, Validator, WasmFeatures,
@@ -90,7 +91,14 @@ impl Caps {
             Payload::GlobalSection(s) => {
                 many("globals", s.count(), GLOBALS_MAX)
             }
-            Payload::TableSection(s) => many("tables", s.count(), TABLES_MAX),
+            Payload::TableSection(s) => {
+                for table in s.clone() {
+                    let initial = table.map_err(invalid)?.ty.initial;
+                    let count = usize::try_from(initial).unwrap_or(usize::MAX);
+                    bound("a table", count, TABLE_MAX, "elements")?;
+                }
+                many("tables", s.count(), TABLES_MAX)
+            }
             Payload::ElementSection(s) => {
                 many("element segments", s.count(), SEGMENTS_MAX)
             }

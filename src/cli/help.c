@@ -156,7 +156,7 @@ static void man_all(void)
     printf(".Ed\n");
 }
 
-/* --- JSON ----------------------------------------------------------------- */
+/* --- JSON --------------------------------------------------------------- */
 
 static struct value_entry json_text(const char *key, const char *text)
 {
@@ -226,7 +226,7 @@ static void help_json(const struct command *only)
     arena_deinit(&arena);
 }
 
-/* --- The command ---------------------------------------------------------- */
+/* --- The command -------------------------------------------------------- */
 
 enum { HELP_MAN };
 

@@ -26,7 +26,10 @@ static Status get_block(void *context, Bytes cid, struct unixfs_block *out,
     if (status == STATUS_NOT_FOUND) {
         char text[CID_TEXT_MAX];
         cid_to_text(&name, text);
-        return fail(err, status, "block %s is not in the store", text);
+        return fail(err, status,
+                    "block %s is not in the store: add its file again, or "
+                    "`ipvm run --no-memo` what made it",
+                    text);
     }
     TRY(status);
     *out = (struct unixfs_block){block_bytes(block), block};

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ipld/dag_cbor.h"
@@ -30,7 +31,10 @@ static Status read_file(const char *path, struct buffer *out,
         return fail(err, STATUS_NOT_FOUND, "there is no file %s", path);
     if (file < 0)
         return fail_errno(err, errno, "cannot open %s", path);
+    struct stat stat;
     Status status = STATUS_OK;
+    if (fstat(file, &stat) == 0 && S_ISDIR(stat.st_mode))
+        status = fail(err, STATUS_INVALID, "%s is a directory", path);
     for (ssize_t len = 1; status == STATUS_OK && len > 0;) {
         uint8_t *room = buffer_reserve(out, 1 << 16);
         status = buffer_status(out, path, err);

@@ -410,6 +410,23 @@ static struct run *run_new(struct executor *executor, struct modules *modules,
     return run;
 }
 
+static void tell_dropped_logs(const struct run *run)
+{
+    char text[64];
+    if (run->dropped_logs == 0 || !run->options.event)
+        return;
+    snprintf(text, sizeof text, "%u more lines of guests were dropped",
+             run->dropped_logs);
+    const struct run_event event = {
+        .kind = RUN_TASK_LOG,
+        .task = TASK_OUTSIDE,
+        .level = LOG_WARN,
+        .text = text_of(text),
+        .dropped_logs = run->dropped_logs,
+    };
+    run->options.event(run->options.context, run, &event);
+}
+
 Status run_workflow(struct executor *executor, struct modules *modules,
                     const struct workflow *workflow,
                     const struct run_options *options, struct run **out,
@@ -419,6 +436,7 @@ Status run_workflow(struct executor *executor, struct modules *modules,
     executor_on_log(executor, run_on_log, run);
     loop(run);
     executor_on_log(executor, NULL, NULL);
+    tell_dropped_logs(run);
     run_remember(run);
     run_batch_send(run);
     run->end_ns = clock_monotonic_ns();

@@ -51,8 +51,13 @@ static void call_close(struct run_call *call)
     while (run->open[index] != call)
         index++;
     run->open[index] = run->open[--run->open_runs];
-    if (call->leased_ns)
+    if (call->leased_ns) {
+        // Who waited for the lease looks for the result: it comes first. A
+        // failure is told at the end of the run.
+        run_batch_send(run);
+        store_settle(run->store);
         IGNORE(lease_drop(run->store, &call->concrete, run->owner, NULL));
+    }
     run->tasks[call->task].started_ns = 0;
 }
 

@@ -252,6 +252,11 @@ Status store_flush(struct store *store, struct error *err)
     return queue_flush(store->queue, err);
 }
 
+void store_settle(struct store *store)
+{
+    queue_settle(store->queue);
+}
+
 Status store_stat(struct store *store, struct store_stat *out,
                   struct error *err)
 {

@@ -84,7 +84,9 @@ typedef void StoreDone(void *context, Status status, const struct error *err);
 void store_commit_async(struct store_batch *batch, StoreDone *done,
                         void *context);
 /* Waits until all that was given to store_commit_async() is durable or lost;
- * the first failure since the last call. */
+ * the failures stay to be told by store_flush(). */
+void store_settle(struct store *store);
+/* The same; the first failure since the last call. */
 Status store_flush(struct store *store, struct error *err);
 
 /* --- Memo (FORMATS section 2) ------------------------------------------- */
