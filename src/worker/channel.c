@@ -85,6 +85,7 @@ static Status make_memory(struct channel *channel, struct error *err)
         return fail_errno(err, errno, "cannot make a worker's memory");
     TRY(map_memory(channel, err));
     channel->shared->version = CHANNEL_VERSION;
+    channel->shared->runner = (int32_t)getpid();
     return STATUS_OK;
 }
 
@@ -220,6 +221,10 @@ int channel_receive_file(struct channel *channel)
 
 bool channel_is_deserted(const struct channel *channel)
 {
+    // The parent is told apart first: a brother that is just being spawned may
+    // hold the socket's other end open until its exec.
+    if (getppid() != channel->shared->runner)
+        return true;
     struct pollfd item = {.fd = channel->socket};
     return poll(&item, 1, 0) > 0 && (item.revents & (POLLHUP | POLLERR));
 }

@@ -24,7 +24,7 @@ enum {
     CHANNEL_SLOTS = 2,
     /* Of all that is laid out here and in worker/message.h: raise it with
      * every change. */
-    CHANNEL_VERSION = 2,
+    CHANNEL_VERSION = 3,
 };
 
 /* The numbers the worker process finds its files under. */
@@ -50,6 +50,7 @@ struct channel_shared {
     _Atomic uint32_t runner_sleeps;              /* enum runner_sleep */
     _Atomic uint32_t spin_ns; /* how long the worker may spin */
     uint32_t version;         /* CHANNEL_VERSION */
+    int32_t runner;           /* process id */
     /* The mailbox: `answers` counts answers to BLOCK. */
     _Alignas(64) _Atomic uint32_t answers;
     uint32_t answer_status;
