@@ -45,6 +45,7 @@ const char *status_name(Status status)
 #undef fail
 #undef fail_at
 #undef fail_errno
+#undef fail_in
 
 Status fail(struct error *err, Status status, const char *format, ...)
 {

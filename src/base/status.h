@@ -78,6 +78,7 @@ static inline Status status_not_ok(Status status)
 #define fail(...) status_not_ok(fail(__VA_ARGS__))
 #define fail_at(...) status_not_ok(fail_at(__VA_ARGS__))
 #define fail_errno(...) status_not_ok(fail_errno(__VA_ARGS__))
+#define fail_in(...) status_not_ok(fail_in(__VA_ARGS__))
 #endif
 
 /* Ends the calling function with the status of `call` unless it is OK. */

@@ -163,7 +163,8 @@ static void print_hint(const struct progress *progress, const char *end)
     if (strncmp(end, "limit/", 6) != 0)
         return;
     end += 6;
-    if (strcmp(end, "time") && strcmp(end, "memory") && strcmp(end, "fuel"))
+    if (strcmp(end, "time") != 0 && strcmp(end, "memory") != 0 &&
+        strcmp(end, "fuel") != 0)
         return;
     if (is_call)
         fprintf(stderr, "; --%s gives it more", end);

@@ -15,7 +15,7 @@ struct progress;
 struct progress *progress_new(const struct cli *cli, const char *name,
                               const ipvm_workflow *workflow);
 /* An ipvm_on_event. */
-void progress_event(void *progress, const ipvm_event *event);
+void progress_event(void *context, const ipvm_event *event);
 /* Takes the live part away and prints the line that sums it up. */
 void progress_finish(struct progress *progress, bool succeeded);
 void progress_free(struct progress *progress);

@@ -141,6 +141,8 @@ static Status resolve_path(void *context, Text path, Cid *out,
     Bytes found;
     if (text_starts_with(path, TEXT("/ipfs/")))
         path = bytes_text(bytes_from(text_bytes(path), 6));
+    if (path.len == 0)
+        return fail(err, STATUS_INVALID, "expected a CID");
     const char *slash = memchr(path.data, '/', path.len);
     Text head = {path.data, slash ? (size_t)(slash - path.data) : path.len};
     TRY(cid_from_text(head, &root, err));
@@ -271,7 +273,7 @@ Status load_document(const struct loader *loader, Bytes bytes,
                      struct workflow **out, struct error *err)
 {
     struct reading reading = {loader, directory};
-    struct workflow *workflow;
+    struct workflow *workflow = NULL;
     TRY(read_document(&reading, bytes, name, &workflow, err));
     Status status = load_keep(executor_store(loader->executor), workflow, err);
     if (status != STATUS_OK) {

@@ -195,7 +195,7 @@ static void do_resolve(struct run *run, uint32_t task)
 {
     struct run_task *state = &run->tasks[task];
     struct error err = {0};
-    Bytes block;
+    Bytes block = {NULL, 0};
     Hash concrete;
     ScheduleOut out = OUT_OK;
 

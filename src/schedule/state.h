@@ -208,7 +208,7 @@ void node_enter(struct schedule *s, uint32_t task, Phase phase);
 void queue_add(struct schedule *s, struct queue *queue, uint32_t task);
 uint32_t queue_take(struct schedule *s, struct queue *queue); /* or NONE */
 void task_want(struct schedule *s, uint32_t task);
-void task_expand(struct schedule *s, uint32_t task);
+void task_expand(struct schedule *s, uint32_t index);
 void task_finish(struct schedule *s, uint32_t task, ScheduleOut out, End end,
                  TaskBy by, uint32_t cause);
 void task_settle(struct schedule *s, uint32_t task);

@@ -8,8 +8,15 @@
 static bool begins_like_json(Bytes bytes)
 {
     for (size_t i = 0; i < bytes.len; i++)
-        if (!memchr(" \t\r\n", bytes.data[i], 4))
+        switch (bytes.data[i]) {
+        case ' ':
+        case '\t':
+        case '\r':
+        case '\n':
+            break;
+        default:
             return bytes.data[i] == '{';
+        }
     return false;
 }
 

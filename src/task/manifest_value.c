@@ -291,7 +291,7 @@ static Status slash_value(struct manifest *manifest, const struct node *inner,
 static Status await_value(struct manifest *manifest, const struct node *inner,
                           Branch branch, Value *out)
 {
-    Value target;
+    Value target = value_null();
 
     if (inner->kind == NODE_SCALAR && inner->tag.len == 0)
         return manifest_promise(manifest, inner, branch, inner->text, out);
@@ -342,7 +342,7 @@ static Status map_value(struct manifest *manifest, const struct node *node,
         count++;
     }
     *out = value_map(manifest->arena, entries, count);
-    if (value_reserved(out) == RESERVED_OTHER)
+    if (node->first && value_reserved(out) == RESERVED_OTHER)
         return node_fail(node, manifest->err,
                          "a map whose only key is '%.*s' is reserved; "
                          "expected await/ok, await/error, await/*, ipvm/file "
