@@ -141,7 +141,7 @@ static Status resolve_path(void *context, Text path, Cid *out,
     Bytes found;
     if (text_starts_with(path, TEXT("/ipfs/")))
         path = bytes_text(bytes_from(text_bytes(path), 6));
-    if (path.len == 0)
+    if (!path.data || path.len == 0)
         return fail(err, STATUS_INVALID, "expected a CID");
     const char *slash = memchr(path.data, '/', path.len);
     Text head = {path.data, slash ? (size_t)(slash - path.data) : path.len};

@@ -82,7 +82,7 @@ static Status read_known(struct manifest *manifest, const struct node *node,
         map_set(&manifest->functions, text_bytes(node->text), NULL);
     struct manifest_function *found =
         (struct manifest_function *)(uintptr_t)*slot;
-    Text path = {NULL, 0}, loose = {NULL, 0};
+    Text path = TEXT(""), loose = TEXT("");
 
     if (!found) {
         found = ARENA_NEW(manifest->arena, struct manifest_function);
@@ -102,7 +102,7 @@ static Status read_known(struct manifest *manifest, const struct node *node,
 static Status read_made(struct manifest *manifest, const struct node *node,
                         Branch branch, Value *module, Text *name)
 {
-    Text label = {NULL, 0}, function = {NULL, 0};
+    Text label = TEXT(""), function = TEXT("");
 
     if (node->kind != NODE_SCALAR)
         return node_fail(node, manifest->err, "expected LABEL#FUNCTION");

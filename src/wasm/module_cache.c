@@ -36,7 +36,7 @@ static void name_of(const Hash *hash, const char *suffix,
 {
     for (size_t i = 0; i < SHA256_LEN; i++)
         snprintf(out + 2 * i, 3, "%02x", hash->bytes[i]);
-    snprintf(out + 2 * SHA256_LEN, 8, "%s", suffix);
+    snprintf(out + (size_t)2 * SHA256_LEN, 8, "%s", suffix);
 }
 
 static void hash_key(const struct module_cache_key *key, Hash *out)
