@@ -42,5 +42,5 @@ fi
 for fuzzer in "$@"; do
     noun=${fuzzer##*/fuzz_}
     found=${fuzzer%/tests/fuzz/*}/found/$noun
-    [[ -d $found ]] && "$fuzzer" -merge=1 "tests/fuzz/corpus/$noun" "$found" 2>&1 | tail -n 1
+    [[ -d $found ]] && "$fuzzer" -merge=1 -use_counters=0 "tests/fuzz/corpus/$noun" "$found" 2>&1 | tail -n 1
 done
