@@ -58,6 +58,8 @@ BEGIN {
     unit = field("unit"); value = field("value"); p99 = field("p99")
     target = field("target"); p99_target = field("p99_target")
     met = ""
+    if (target + 0 == 0)
+        target = ""
     if (target != "") {
         more = unit ~ /per second|\/s$/
         met = (more ? value + 0 >= target + 0 : value + 0 <= target + 0) ? "yes" : "NO"

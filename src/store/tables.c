@@ -51,19 +51,21 @@ static bool is_checked(enum table table)
            (table >= TABLE_NOTE_FILE && table <= TABLE_NOTE_LAST_RUN);
 }
 
-/* The first bytes of sha2-256(table | key's hash | value). */
+/* The first bytes of sha2-256(table | key's length, 2 bytes | key | value). */
 static void checksum(enum table table, Bytes key, Bytes value,
                      uint8_t out[CHECKSUM_LEN])
 {
+    enum { HEAD = 3 };
     uint8_t small[ROW_SMALL];
-    size_t len = 1 + SHA256_LEN + value.len;
+    size_t len = HEAD + key.len + value.len;
     uint8_t *row = len <= sizeof small ? small : heap_alloc(len);
     Hash hash;
-    hash_sha256(key, &hash);
     row[0] = (uint8_t)table;
-    memcpy(row + 1, hash.bytes, SHA256_LEN);
+    row[1] = (uint8_t)(key.len >> 8);
+    row[2] = (uint8_t)key.len;
+    memcpy(row + HEAD, key.data, key.len);
     if (value.len > 0)
-        memcpy(row + 1 + SHA256_LEN, value.data, value.len);
+        memcpy(row + HEAD + key.len, value.data, value.len);
     hash_sha256(bytes_of(row, len), &hash);
     memcpy(out, hash.bytes, CHECKSUM_LEN);
     if (row != small)
