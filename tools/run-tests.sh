@@ -30,7 +30,7 @@ export TEST_SECONDS=${TEST_SECONDS:-900}
 export RELEASE=$release LOGS=$logs
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 # The store takes all its locks to grow: more than the deadlock detector counts.
-export TSAN_OPTIONS=halt_on_error=1:detect_deadlocks=0
+export TSAN_OPTIONS=halt_on_error=1:detect_deadlocks=0:suppressions="$PWD/tests/tsan.supp"
 export NO_COLOR=1
 
 # Runs one file; appends "passed failed skipped seconds file" to the tally and
