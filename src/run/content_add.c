@@ -24,14 +24,6 @@ struct import {
     struct unixfs_writer *writer;
 };
 
-static void nobody_waits(void *context, Status status, const struct error *err)
-{
-    // store_flush() tells.
-    (void)context;
-    (void)status;
-    (void)err;
-}
-
 static Status put_block(void *context, const Cid *cid, Bytes block,
                         struct error *err)
 {
@@ -42,7 +34,7 @@ static Status put_block(void *context, const Cid *cid, Bytes block,
     store_batch_block(import->batch, cid, block);
     import->batch_bytes += block.len;
     if (import->batch_bytes >= BATCH_BYTES) {
-        store_commit_async(import->batch, nobody_waits, NULL);
+        store_commit_async(import->batch, NULL, NULL);
         import->batch = store_batch_new(import->store);
         import->batch_bytes = 0;
     }
@@ -210,7 +202,7 @@ Status content_add_path(struct store *store, const char *path,
         struct store_batch *batch = store_batch_new(store);
         file_index_put(batch, path, &before, options->chunk_bytes, out);
         // Lost, the file is read again.
-        store_commit_async(batch, nobody_waits, NULL);
+        store_commit_async(batch, NULL, NULL);
     }
     close(file);
     return status;

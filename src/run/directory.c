@@ -28,13 +28,6 @@ struct walk {
     int depth;
 };
 
-static void nobody_waits(void *context, Status status, const struct error *err)
-{
-    (void)context;
-    (void)status;
-    (void)err;
-}
-
 /* Bytes of all blocks of a DAG, as its root says. */
 static Status dag_size(struct store *store, const Cid *cid, uint64_t *out,
                        struct error *err)
@@ -98,7 +91,7 @@ static Status put_node(struct store *store, struct entries *entries,
         cid_of(CODEC_DAG_PB, buffer_bytes(&block), out);
         struct store_batch *batch = store_batch_new(store);
         store_batch_block(batch, out, buffer_bytes(&block));
-        store_commit_async(batch, nobody_waits, NULL);
+        store_commit_async(batch, NULL, NULL);
     }
     buffer_deinit(&block);
     return status;

@@ -214,13 +214,6 @@ static bool noted_description(struct module *module)
     return good;
 }
 
-static void nobody_waits(void *context, Status status, const struct error *err)
-{
-    (void)context;
-    (void)status;
-    (void)err;
-}
-
 static void note_description(struct module *module)
 {
     struct store_batch *batch =
@@ -228,7 +221,7 @@ static void note_description(struct module *module)
     store_batch_note(batch, NOTE_MODULE, cid_bytes(&module->cid),
                      module->description);
     // Lost, it is made again.
-    store_commit_async(batch, nobody_waits, NULL);
+    store_commit_async(batch, NULL, NULL);
 }
 
 static void go_on(struct module *module);

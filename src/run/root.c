@@ -66,13 +66,6 @@ void root_free(struct root *root)
     free(root);
 }
 
-static void nobody_waits(void *context, Status status, const struct error *err)
-{
-    (void)context;
-    (void)status;
-    (void)err;
-}
-
 static bool is_pure(const struct workflow *workflow)
 {
     for (uint32_t index = 0; index < workflow->count; index++)
@@ -107,7 +100,7 @@ void root_put(struct store *store, const struct workflow *workflow)
         store_batch_note(batch, NOTE_WORKFLOW, cid_bytes(&workflow->cid),
                          buffer_bytes(&note));
         // Lost, the workflow is validated again.
-        store_commit_async(batch, nobody_waits, NULL);
+        store_commit_async(batch, NULL, NULL);
     }
     buffer_deinit(&note);
 }
