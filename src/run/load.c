@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "ipld/dag_cbor.h"
-#include "ipld/unixfs.h"
 #include "run/directory.h"
 #include "run/load_internal.h"
 #include "task/document.h"
@@ -136,25 +135,8 @@ static Status resolve_path(void *context, Text path, Cid *out,
                            struct error *err)
 {
     const struct reading *reading = context;
-    struct arena arena = {0};
-    Cid root;
-    Bytes found;
-    if (text_starts_with(path, TEXT("/ipfs/")))
-        path = bytes_text(bytes_from(text_bytes(path), 6));
-    if (!path.data || path.len == 0)
-        return fail(err, STATUS_INVALID, "expected a CID");
-    const char *slash = memchr(path.data, '/', path.len);
-    Text head = {path.data, slash ? (size_t)(slash - path.data) : path.len};
-    TRY(cid_from_text(head, &root, err));
-    const struct unixfs_source source =
-        content_source(executor_store(reading->loader->executor));
-    Text rest = bytes_text(bytes_from(text_bytes(path), head.len));
-    Status status =
-        unixfs_resolve(&source, cid_bytes(&root), rest, &arena, &found, err);
-    if (status == STATUS_OK)
-        status = cid_from_bytes(found, out, err);
-    arena_deinit(&arena);
-    return status;
+    return content_resolve(executor_store(reading->loader->executor), path,
+                           out, err);
 }
 
 /* --- Keeping ------------------------------------------------------------- */
