@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "bench.h"
-#include "run/content.h"
+#include "content/content.h"
 #include "run/executor.h"
 #include "run/module.h"
 #include "run/run.h"

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "content/directory.h"
 #include "ipld/dag_cbor.h"
-#include "run/directory.h"
 #include "run/load_internal.h"
 #include "task/document.h"
 #include "task/homestar.h"

@@ -5,7 +5,7 @@
 #ifndef IPVM_RUN_LOAD_H
 #define IPVM_RUN_LOAD_H
 
-#include "run/content.h"
+#include "content/content.h"
 #include "run/executor.h"
 #include "run/module.h"
 #include "task/workflow.h"

@@ -9,7 +9,7 @@
 
 #include "base/arena.h"
 #include "base/map.h"
-#include "run/content.h"
+#include "content/content.h"
 #include "wasm/call.h"
 #include "wasm/description.h"
 #include "wasm/engine.h"

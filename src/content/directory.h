@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* directory.h - a directory of files into a store, as UnixFS directories in
  * one node each. Thread: any. */
-#ifndef IPVM_RUN_DIRECTORY_H
-#define IPVM_RUN_DIRECTORY_H
+#ifndef IPVM_CONTENT_DIRECTORY_H
+#define IPVM_CONTENT_DIRECTORY_H
 
-#include "run/content.h"
+#include "content/content.h"
 
 /* Imports the files below `path`, hidden ones included. STATUS_INVALID: a
  * symlink or special file is among them, or a name is not UTF-8; says which.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "run/directory.h"
+#include "content/directory.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* content.h - files into a store and out of it, as UnixFS, in constant memory.
  * Thread: any. */
-#ifndef IPVM_RUN_CONTENT_H
-#define IPVM_RUN_CONTENT_H
+#ifndef IPVM_CONTENT_CONTENT_H
+#define IPVM_CONTENT_CONTENT_H
 
 #include <stdbool.h>
 

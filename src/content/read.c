@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* content_read.c - files out of a store. */
+/* read.c - files out of a store. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "content/content.h"
 #include "crypto/hash.h"
 #include "ipld/unixfs.h"
-#include "run/content.h"
 
 enum { PATH_ROOM = 4096 };
 

@@ -4,8 +4,8 @@
  *
  * A file changed less than 2 s before it was read is not noted: a second
  * change within the clock's grain would go unseen. Thread: any. */
-#ifndef IPVM_RUN_FILE_INDEX_H
-#define IPVM_RUN_FILE_INDEX_H
+#ifndef IPVM_CONTENT_FILE_INDEX_H
+#define IPVM_CONTENT_FILE_INDEX_H
 
 #include <stdbool.h>
 #include <sys/stat.h>

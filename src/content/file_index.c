@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "run/file_index.h"
+#include "content/file_index.h"
 
 #include <stdlib.h>
 #include <time.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* content_add.c - files into a store. Blocks are hashed here and handed to the
+/* add.c - files into a store. Blocks are hashed here and handed to the
  * store's writer in batches, which it makes durable meanwhile. */
 #include <errno.h>
 #include <fcntl.h>
@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "content/content.h"
+#include "content/file_index.h"
 #include "ipld/unixfs_writer.h"
-#include "run/content.h"
-#include "run/file_index.h"
 
 enum {
     BATCH_BYTES = 16 << 20,
