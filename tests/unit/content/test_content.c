@@ -217,9 +217,9 @@ static void an_import_can_be_stopped(void **state)
     struct place *place = *state;
     const struct content_add_options options = {.progress = stop_it};
     Cid cid;
-    assert_status(content_add_path(place->store,
-                                   place_path(place, "numbers.wasm"), &options,
-                                   &cid, NULL),
+    place_write(place, "in", bytes_of("hello", 5));
+    assert_status(content_add_path(place->store, place_path(place, "in"),
+                                   &options, &cid, NULL),
                   STATUS_CANCELLED);
 }
 
