@@ -281,3 +281,19 @@ Status cid_verify(const Cid *cid, Bytes bytes, struct error *err)
     cid_to_text(cid, text);
     return fail_in(err, status, "block %s", text);
 }
+
+static size_t skip_varint(const Cid *cid, size_t at)
+{
+    while (at < cid->len && cid->bytes[at] & 0x80)
+        at++;
+    return at + 1;
+}
+
+Bytes cid_multihash(const Cid *cid)
+{
+    if (cid->len == 34 && cid->bytes[0] == HASH_SHA2_256)
+        return cid_bytes(cid); // Version 0 is a bare multihash.
+    size_t at = skip_varint(cid, skip_varint(cid, 0));
+    ASSERT(at < cid->len);
+    return bytes_from(cid_bytes(cid), at);
+}

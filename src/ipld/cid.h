@@ -90,6 +90,9 @@ static inline bool cid_equal(const Cid *a, const Cid *b)
 uint64_t cid_codec(const Cid *cid);
 uint64_t cid_hash_code(const Cid *cid);
 
+/* The multihash inside a CID: the key of its bytes, whatever the codec. */
+Bytes cid_multihash(const Cid *cid);
+
 /* True and `*out` filled for sha2-256 CIDs with `codec` (any if 0). */
 bool cid_sha256(const Cid *cid, uint64_t codec, Hash *out);
 

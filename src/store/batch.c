@@ -14,22 +14,6 @@ enum { NOTE_KEY_MAX = 400, NOTE_VALUE_MAX = 1 << 20, PIN_NAME_MAX = 1024 };
 /* Bytes an operation costs beside its key and value. */
 enum { OPERATION_OVERHEAD = 160 };
 
-static size_t skip_varint(const Cid *cid, size_t at)
-{
-    while (at < cid->len && cid->bytes[at] & 0x80)
-        at++;
-    return at + 1;
-}
-
-Bytes cid_multihash(const Cid *cid)
-{
-    if (cid->len == 34 && cid->bytes[0] == HASH_SHA2_256)
-        return cid_bytes(cid); // Version 0 is a bare multihash.
-    size_t at = skip_varint(cid, skip_varint(cid, 0));
-    ASSERT(at < cid->len);
-    return bytes_from(cid_bytes(cid), at);
-}
-
 struct store_batch *store_batch_new(struct store *store)
 {
     struct store_batch *batch = HEAP_NEW(struct store_batch);

@@ -50,9 +50,6 @@ struct store_batch {
 
 enum { SYMBOLIC_BYTES = 1 + SHA256_LEN };
 
-/* The multihash inside a CID: the key of its bytes, whatever the codec. */
-Bytes cid_multihash(const Cid *cid);
-
 /* Empties it and keeps the memory. */
 void batch_clear(struct store_batch *batch);
 
