@@ -52,11 +52,6 @@ Status content_save(struct store *store, const Cid *cid, const char *path,
 /* The store as the UnixFS reader wants its blocks. */
 struct unixfs_source content_source(struct store *store);
 
-/* "CID" or "CID/a/b", with /ipfs/ in front or not: a path goes down UnixFS
- * directories. STATUS_NOT_FOUND: a block or a name is missing. */
-Status content_resolve(struct store *store, Text path, Cid *out,
-                       struct error *err);
-
 /* Bytes of a raw block or UnixFS file. */
 Status content_size(struct store *store, const Cid *cid, uint64_t *out,
                     struct error *err);

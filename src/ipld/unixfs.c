@@ -67,7 +67,8 @@ Status unixfs_open(const struct unixfs_source *source, Bytes cid,
     struct unixfs_loaded loaded;
 
     TRY(unixfs_load(source, cid, &loaded, err));
-    *out = (struct unixfs_info){kind_of(&loaded.node), loaded.node.size};
+    *out = (struct unixfs_info){.kind = kind_of(&loaded.node),
+                                .size = loaded.node.size};
     unixfs_unload(source, &loaded);
     return STATUS_OK;
 }

@@ -37,9 +37,19 @@ struct unixfs_source {
 
 typedef enum { UNIXFS_FILE, UNIXFS_DIRECTORY, UNIXFS_SYMLINK } UnixfsKind;
 
+/* What stat() says of a file, where it was kept. */
+struct unixfs_metadata {
+    bool has_mode;
+    bool has_mtime;
+    uint32_t mode; /* permission bits, 0 to 07777 */
+    int64_t mtime_s;
+    uint32_t mtime_ns; /* below 1,000,000,000 */
+};
+
 struct unixfs_info {
     UnixfsKind kind;
     uint64_t size; /* of a file, in bytes; else 0 */
+    struct unixfs_metadata metadata;
 };
 
 /* What `cid` is. STATUS_INVALID: malformed, or a codec that is neither raw nor

@@ -7,7 +7,7 @@
 #ifndef IPVM_IPLD_UNIXFS_WRITER_H
 #define IPVM_IPLD_UNIXFS_WRITER_H
 
-#include "ipld/cid.h"
+#include "ipld/unixfs.h"
 
 enum {
     UNIXFS_CHUNK_SIZE = 1 << 20,
@@ -21,6 +21,9 @@ enum {
 struct unixfs_writer_options {
     size_t chunk_size; /* bytes in a leaf; 0 is UNIXFS_CHUNK_SIZE */
     size_t links_max;  /* in a node, at least 2; 0 is UNIXFS_LINKS_MAX */
+    /* Kept in the root, which is a dag-pb node then, though it may have only
+     * one leaf. */
+    struct unixfs_metadata metadata;
 };
 
 /* Takes each finished block, children before parents. The same block may come

@@ -6,6 +6,7 @@
 #define IPVM_RUN_LOAD_H
 
 #include "content/content.h"
+#include "content/path.h"
 #include "run/executor.h"
 #include "run/module.h"
 #include "task/workflow.h"

@@ -166,13 +166,57 @@ Status lease_peek(struct store *store, const Hash *key, uint64_t owner,
 Status lease_drop(struct store *store, const Hash *key, uint64_t owner,
                   struct error *err);
 
-/* --- Pins ---------------------------------------------------------------- */
+/* --- Roots: what is kept ------------------------------------------------- */
 
+/* A pin keeps a block and all below it. One a CID; the last name wins. */
 void store_batch_pin(struct store_batch *batch, const Cid *cid, Text name);
 void store_batch_unpin(struct store_batch *batch, const Cid *cid);
 typedef bool PinEach(void *context, const Cid *cid, Text name);
 Status pin_each(struct store *store, PinEach *each, void *context,
                 struct error *err);
+
+/* Names that people give to CIDs: words of [A-Za-z0-9_.-] joined by '/', at
+ * most NAME_LEN_MAX bytes. What a name was before stays in its history, newest
+ * first, NAME_HISTORY_MAX of them; all of those are kept, too. */
+enum { NAME_LEN_MAX = 255, NAME_HISTORY_MAX = 100 };
+/* STATUS_INVALID: not such a name, says why. */
+Status name_check(Text name, struct error *err);
+/* Setting a name to what it is already changes nothing. */
+void store_batch_name(struct store_batch *batch, Text name, const Cid *cid);
+/* With its history. */
+void store_batch_unname(struct store_batch *batch, Text name);
+/* STATUS_NOT_FOUND: no such name. */
+Status name_get(struct store *store, Text name, Cid *out, struct error *err);
+/* `age` 0 is what the name is now, 1 what it was before, …; with
+ * `with_history` false only age 0 is told. Names ascend bytewise. */
+typedef bool NameEach(void *context, Text name, unsigned age, const Cid *cid,
+                      int64_t set_s);
+Status name_each(struct store *store, Text prefix, bool with_history,
+                 NameEach *each, void *context, struct error *err);
+
+/* Keeps `cid` and all below it from collection while this process uses it, in
+ * every process that has the store open. Not durable: it survives a crash and
+ * then expires (HOLD_TTL_S); a living process renews it by itself. */
+enum { HOLD_TTL_S = 900 };
+Status store_hold(struct store *store, const Cid *cid, struct error *err);
+
+/* --- Block sources: other places where blocks are ------------------------ */
+
+/* A second, read-only place that store_get() and store_has() ask when the
+ * store itself has no such block. What it gives is hashed by the store.
+ * Thread: any. */
+struct block_source {
+    /* `out` is filled by the source's own bytes; STATUS_NOT_FOUND is an
+     * answer. */
+    Status (*get)(struct block_source *source, const Cid *cid,
+                  struct block **out, struct error *err);
+    bool (*has)(struct block_source *source, const Cid *cid);
+    void (*close)(struct block_source *source);
+    const char *name; /* for people: the folder */
+};
+/* The store owns it from here on, and asks those added first first. Before the
+ * store is used by a second thread. */
+void store_add_source(struct store *store, struct block_source *source);
 
 /* --- Notes: small facts that may be lost and rebuilt --------------------- */
 
