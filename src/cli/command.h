@@ -41,7 +41,7 @@ struct option {
 struct cli;
 
 struct command {
-    const char *name;
+    const char *name;             /* "add"; of a part: "block put" */
     const char *synopsis;         /* what stands behind the name */
     const char *summary;          /* one line */
     const char *description;      /* paragraphs */
@@ -49,6 +49,9 @@ struct command {
     const char *examples;         /* lines; may be NULL */
     int (*run)(struct cli *cli);
     int words_min, words_max; /* positional; -1: any number */
+    /* A group of commands has only a name, a summary, and these, ended by
+     * NULL. */
+    const struct command *const *parts;
 };
 
 /* A parsed command line. */
@@ -67,10 +70,24 @@ struct cli {
     ipvm *vm;          /* opened by cli_open() */
 };
 
-extern const struct command *const commands[]; /* ended by NULL */
+/* Commands of one kind, under a heading. */
+struct topic {
+    const char *title;
+    const struct command *const *commands; /* ended by NULL */
+};
+
+extern const struct topic topics[]; /* ended by title == NULL */
 extern const struct option common_options[OPTION_COMMON_COUNT + 1];
 
+/* All commands and groups in the order of the topics, then NULL. */
+const struct command *command_at(size_t index);
+/* By name: "add", "block", "block put". Or NULL. */
 const struct command *command_find(const char *name);
+/* The part of a group by its own word, "put", or NULL. */
+const struct command *command_part(const struct command *group,
+                                   const char *word);
+/* The last word of its name. */
+const char *command_word(const struct command *command);
 
 /* The value of the command's option number `index`, NULL if not given. */
 static inline const char *cli_value(const struct cli *cli, int index)

@@ -24,14 +24,24 @@ static const char environment[] =
     "IPVM_WORKER    path of the ipvm-worker program\n"
     "NO_COLOR       no colours\n";
 
+static void print_summary(const struct command *command, const char *name,
+                          bool color)
+{
+    printf("  %s%-11s%s %s\n", style(color, STYLE_BOLD), name,
+           style(color, STYLE_NONE), command->summary);
+}
+
 void help_all(bool color)
 {
     printf("%sipvm%s - run content-addressed WebAssembly workflows\n\n",
            style(color, STYLE_BOLD), style(color, STYLE_NONE));
-    printf("usage: ipvm COMMAND [OPTIONS] [ARGUMENTS]\n\ncommands:\n");
-    for (const struct command *const *command = commands; *command; command++)
-        printf("  %s%-11s%s %s\n", style(color, STYLE_BOLD), (*command)->name,
-               style(color, STYLE_NONE), (*command)->summary);
+    printf("usage: ipvm COMMAND [OPTIONS] [ARGUMENTS]\n");
+    for (const struct topic *topic = topics; topic->title; topic++) {
+        printf("\n%s:\n", topic->title);
+        for (size_t at = 0; topic->commands[at]; at++)
+            print_summary(topic->commands[at], topic->commands[at]->name,
+                          color);
+    }
     printf("\nexit codes:\n");
     for (const char *line = exit_codes; *line; line = strchr(line, '\n') + 1)
         printf("  %.*s\n", (int)strcspn(line, "\n"), line);
@@ -49,8 +59,22 @@ static void print_option(const struct option *option)
     printf("  %-28s %s\n", left, option->help);
 }
 
+static void help_group(const struct command *group, bool color)
+{
+    printf("%sipvm %s%s - %s\n\n", style(color, STYLE_BOLD), group->name,
+           style(color, STYLE_NONE), group->summary);
+    for (size_t at = 0; group->parts[at]; at++)
+        print_summary(group->parts[at], command_word(group->parts[at]), color);
+    printf("\n`ipvm help %s %s` tells more.\n", group->name,
+           command_word(group->parts[0]));
+}
+
 void help_command(const struct command *command, bool color)
 {
+    if (command->parts) {
+        help_group(command, color);
+        return;
+    }
     printf("%sipvm %s%s %s\n\n%s\n", style(color, STYLE_BOLD), command->name,
            style(color, STYLE_NONE), command->synopsis, command->description);
     printf("\noptions:\n");
@@ -106,6 +130,34 @@ static void mdoc_option(const struct option *option)
     mdoc_text(option->help);
 }
 
+static void man_options(const struct command *command)
+{
+    printf(".Bl -tag -width Ds\n");
+    for (const struct option *option = command->options;
+         option && option->name; option++)
+        mdoc_option(option);
+    for (const struct option *option = common_options; option->name; option++)
+        mdoc_option(option);
+    printf(".El\n");
+}
+
+static void man_examples(const struct command *command)
+{
+    if (!command->examples)
+        return;
+    printf(".Bd -literal\n");
+    mdoc_text(command->examples);
+    printf(".Ed\n");
+}
+
+static void man_part(const struct command *part)
+{
+    printf(".Ss ipvm %s %s\n", part->name, part->synopsis);
+    mdoc_paragraphs(part->description);
+    man_options(part);
+    man_examples(part);
+}
+
 static void man_command(const struct command *command)
 {
     printf(".Dd November 21, 2026\n.Dt IPVM-%s 1\n.Os IPVM\n.Sh NAME\n"
@@ -113,20 +165,19 @@ static void man_command(const struct command *command)
            command->name, command->name);
     mdoc_text(command->summary);
     printf(".Sh SYNOPSIS\n.Nm\n");
-    mdoc_text(command->synopsis);
-    printf(".Sh DESCRIPTION\n");
-    mdoc_paragraphs(command->description);
-    printf(".Sh OPTIONS\n.Bl -tag -width Ds\n");
-    for (const struct option *option = command->options;
-         option && option->name; option++)
-        mdoc_option(option);
-    for (const struct option *option = common_options; option->name; option++)
-        mdoc_option(option);
-    printf(".El\n");
-    if (command->examples) {
-        printf(".Sh EXAMPLES\n.Bd -literal\n");
-        mdoc_text(command->examples);
-        printf(".Ed\n");
+    if (command->parts) {
+        printf(".Ar command\n.Sh COMMANDS\n");
+        for (size_t at = 0; command->parts[at]; at++)
+            man_part(command->parts[at]);
+    } else {
+        mdoc_text(command->synopsis);
+        printf(".Sh DESCRIPTION\n");
+        mdoc_paragraphs(command->description);
+        printf(".Sh OPTIONS\n");
+        man_options(command);
+        if (command->examples)
+            printf(".Sh EXAMPLES\n");
+        man_examples(command);
     }
     printf(".Sh EXIT STATUS\n.Bd -literal\n");
     mdoc_text(exit_codes);
@@ -143,11 +194,11 @@ static void man_all(void)
            "pure functions in parallel in sandboxed worker processes, and\n"
            "never computes the same thing twice.\n"
            ".Sh COMMANDS\n.Bl -tag -width completion\n");
-    for (const struct command *const *command = commands; *command;
-         command++) {
-        printf(".It Cm %s\n", (*command)->name);
-        mdoc_text((*command)->summary);
-        printf("See\n.Xr ipvm-%s 1 .\n", (*command)->name);
+    const struct command *command;
+    for (size_t at = 0; (command = command_at(at)); at++) {
+        printf(".It Cm %s\n", command->name);
+        mdoc_text(command->summary);
+        printf("See\n.Xr ipvm-%s 1 .\n", command->name);
     }
     printf(".El\n.Sh ENVIRONMENT\n.Bd -literal\n");
     mdoc_text(environment);
@@ -186,6 +237,18 @@ static Value json_command(struct arena *arena, const struct command *command)
     struct value_entry entries[5];
     entries[0] = json_text("name", command->name);
     entries[1] = json_text("summary", command->summary);
+    if (command->parts) {
+        size_t count = 0;
+        while (command->parts[count])
+            count++;
+        // Parts have no parts.
+        Value *items = arena_array(arena, count, sizeof *items);
+        for (size_t at = 0; at < count; at++)
+            items[at] = json_command(arena, command->parts[at]);
+        entries[2] =
+            (struct value_entry){TEXT("commands"), value_list(items, count)};
+        return value_map(arena, entries, 3);
+    }
     entries[2] = json_text("synopsis", command->synopsis);
     entries[3] = json_text("description", command->description);
     entries[4] = (struct value_entry){TEXT("options"),
@@ -213,9 +276,11 @@ static void help_json(const struct command *only)
     struct arena arena = {0};
     Value items[64];
     size_t count = 0;
-    for (const struct command *const *command = commands; *command; command++)
-        if (!only || only == *command)
-            items[count++] = json_command(&arena, *command);
+    const struct command *command;
+    for (size_t at = 0; !only && (command = command_at(at)); at++)
+        items[count++] = json_command(&arena, command);
+    if (only)
+        items[count++] = json_command(&arena, only);
     struct value_entry entries[] = {
         {TEXT("commands"), value_list(items, count)},
         {TEXT("common_options"), json_options(&arena, common_options)},
@@ -246,10 +311,14 @@ int command_help(struct cli *cli)
             help_all(cli->color);
         return EXIT_OK;
     }
-    const struct command *command = command_find(cli->words[0]);
+    char name[64];
+    snprintf(name, sizeof name, "%s%s%s", cli->words[0],
+             cli->word_count > 1 ? " " : "",
+             cli->word_count > 1 ? cli->words[1] : "");
+    const struct command *command = command_find(name);
     if (!command)
         return cli_error(cli, EXIT_USAGE,
-                         "unknown command %s; see `ipvm help`", cli->words[0]);
+                         "unknown command %s; see `ipvm help`", name);
     if (cli->json)
         help_json(command);
     else if (cli_flag(cli, HELP_MAN))
@@ -261,126 +330,12 @@ int command_help(struct cli *cli)
 
 const struct command help_command_entry = {
     .name = "help",
-    .synopsis = "[COMMAND]",
+    .synopsis = "[COMMAND [PART]]",
     .summary = "explain a command",
     .description = "Prints what a command does, its options and examples.",
     .options = help_options,
     .run = command_help,
-    .words_max = 1,
-};
-
-/* --- Completion ---------------------------------------------------------- */
-
-static void each_option(const struct command *command,
-                        void (*each)(const struct option *option))
-{
-    for (const struct option *option = command->options;
-         option && option->name; option++)
-        each(option);
-    for (const struct option *option = common_options; option->name; option++)
-        each(option);
-}
-
-static void bash_option(const struct option *option)
-{
-    printf(" --%s", option->name);
-}
-
-static void completion_bash(void)
-{
-    printf("# bash completion for ipvm: eval \"$(ipvm completion bash)\"\n"
-           "_ipvm() {\n"
-           "  local word=${COMP_WORDS[COMP_CWORD]} words=\n"
-           "  if [ \"$COMP_CWORD\" -eq 1 ]; then words=\"");
-    for (const struct command *const *command = commands; *command; command++)
-        printf("%s ", (*command)->name);
-    printf("\"\n  else case ${COMP_WORDS[1]} in\n");
-    for (const struct command *const *command = commands; *command;
-         command++) {
-        printf("    %s) words=\"", (*command)->name);
-        each_option(*command, bash_option);
-        printf("\" ;;\n");
-    }
-    printf("  esac; fi\n"
-           "  if [ \"$COMP_CWORD\" -gt 1 ] && [[ $word != -* ]]; then\n"
-           "    mapfile -t COMPREPLY < <(compgen -f -- \"${word#@}\")\n"
-           "  else mapfile -t COMPREPLY < <(compgen -W \"$words\" -- "
-           "\"$word\"); fi\n"
-           "}\ncomplete -o filenames -F _ipvm ipvm\n");
-}
-
-static void zsh_option(const struct option *option)
-{
-    printf("        '--%s[", option->name);
-    for (const char *at = option->help; *at; at++)
-        printf(*at == '\'' ? "'\\''" : *at == ']' ? "\\]" : "%c", *at);
-    printf(option->argument ? "]:value:_files' \\\n" : "]' \\\n");
-}
-
-static void completion_zsh(void)
-{
-    printf("#compdef ipvm\n_ipvm() {\n  local -a cmds=(\n");
-    for (const struct command *const *command = commands; *command; command++)
-        printf("    '%s:%s'\n", (*command)->name, (*command)->summary);
-    printf(
-        "  )\n  if (( CURRENT == 2 )); then _describe command cmds; return; "
-        "fi\n  case $words[2] in\n");
-    for (const struct command *const *command = commands; *command;
-         command++) {
-        printf("    %s) _arguments \\\n", (*command)->name);
-        each_option(*command, zsh_option);
-        printf("        '*:file:_files' ;;\n");
-    }
-    printf("  esac\n}\ncompdef _ipvm ipvm\n");
-}
-
-static const struct command *fish_command;
-
-static void fish_option(const struct option *option)
-{
-    printf("complete -c ipvm -n '__fish_seen_subcommand_from %s' -l %s",
-           fish_command->name, option->name);
-    if (option->letter)
-        printf(" -s %c", option->letter);
-    printf("%s -d \"%s\"\n", option->argument ? " -r" : "", option->help);
-}
-
-static void completion_fish(void)
-{
-    for (const struct command *const *command = commands; *command;
-         command++) {
-        printf("complete -c ipvm -n __fish_use_subcommand -a %s -d \"%s\"\n",
-               (*command)->name, (*command)->summary);
-        fish_command = *command;
-        each_option(*command, fish_option);
-    }
-}
-
-int command_completion(struct cli *cli)
-{
-    const char *shell = cli->words[0];
-    if (strcmp(shell, "bash") == 0)
-        completion_bash();
-    else if (strcmp(shell, "zsh") == 0)
-        completion_zsh();
-    else if (strcmp(shell, "fish") == 0)
-        completion_fish();
-    else
-        return cli_error(
-            cli, EXIT_USAGE,
-            "completion: no such shell %s; it is bash, zsh or fish", shell);
-    return EXIT_OK;
-}
-
-const struct command completion_command = {
-    .name = "completion",
-    .synopsis = "bash|zsh|fish",
-    .summary = "print shell completion",
-    .description = "Prints a script that teaches the shell to complete ipvm.",
-    .examples = "  eval \"$(ipvm completion bash)\"\n",
-    .run = command_completion,
-    .words_min = 1,
-    .words_max = 1,
+    .words_max = 2,
 };
 
 int command_version(struct cli *cli)

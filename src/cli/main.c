@@ -13,17 +13,66 @@
 #include "cli/output.h"
 #include "cli/tables.h"
 
-const struct command *const commands[] = {
-    &run_command,        &add_command,        &get_command,     &cat_command,
-    &inspect_command,    &explain_command,    &graph_command,   &embed_command,
-    &help_command_entry, &completion_command, &version_command, NULL,
+static const struct command *const running[] = {
+    &run_command,   &explain_command, &inspect_command,
+    &graph_command, &embed_command,   NULL,
 };
+
+static const struct command *const content[] = {
+    &add_command,
+    &get_command,
+    &cat_command,
+    NULL,
+};
+
+static const struct command *const help[] = {
+    &help_command_entry,
+    &completion_command,
+    &version_command,
+    NULL,
+};
+
+const struct topic topics[] = {
+    {"run", running},
+    {"content", content},
+    {"help", help},
+    {NULL, NULL},
+};
+
+const struct command *command_at(size_t index)
+{
+    for (const struct topic *topic = topics; topic->title; topic++)
+        for (size_t at = 0; topic->commands[at]; at++)
+            if (index-- == 0)
+                return topic->commands[at];
+    return NULL;
+}
+
+const char *command_word(const struct command *command)
+{
+    const char *space = strrchr(command->name, ' ');
+    return space ? space + 1 : command->name;
+}
+
+const struct command *command_part(const struct command *group,
+                                   const char *word)
+{
+    for (size_t at = 0; group->parts && group->parts[at]; at++)
+        if (strcmp(command_word(group->parts[at]), word) == 0)
+            return group->parts[at];
+    return NULL;
+}
 
 const struct command *command_find(const char *name)
 {
-    for (const struct command *const *command = commands; *command; command++)
-        if (strcmp((*command)->name, name) == 0)
-            return *command;
+    const struct command *command;
+    const size_t len = strcspn(name, " ");
+    for (size_t at = 0; (command = command_at(at)); at++) {
+        if (strlen(command->name) != len ||
+            memcmp(command->name, name, len) != 0)
+            continue;
+        return name[len] ? command_part(command, name + len + 1) : command;
+    }
     return NULL;
 }
 
@@ -135,8 +184,9 @@ static int unknown_command(struct cli *cli, const char *name)
 {
     Text names[64];
     size_t count = 0;
-    for (const struct command *const *command = commands; *command; command++)
-        names[count++] = text_of((*command)->name);
+    const struct command *command;
+    while (count < 64 && (command = command_at(count)))
+        names[count++] = text_of(command->name);
     Text near = text_nearest(text_of(name), names, count);
     if (near.data)
         return cli_error(cli, EXIT_USAGE,
@@ -146,30 +196,62 @@ static int unknown_command(struct cli *cli, const char *name)
                      name);
 }
 
+/* The words after a group's name that are possible, in `cli->command`. */
+static int unknown_part(struct cli *cli, const char *word)
+{
+    char words[256] = "";
+    size_t len = 0;
+    for (size_t at = 0; cli->command->parts[at] && len < sizeof words; at++)
+        len += (size_t)snprintf(words + len, sizeof words - len, "%s%s",
+                                at ? ", " : "",
+                                command_word(cli->command->parts[at]));
+    return cli_error(cli, EXIT_USAGE, "%s: there is no `%s %s`; it is %s",
+                     cli->command->name, cli->command->name, word, words);
+}
+
+static bool asks_for_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* From the words behind "ipvm" to an exit code. */
+static int run_words(struct cli *cli, int count, char *const *words)
+{
+    const char *name = words[0];
+    if (strcmp(name, "--version") == 0)
+        name = "version";
+    cli->command = strchr(name, ' ') ? NULL : command_find(name);
+    if (!cli->command)
+        return unknown_command(cli, name);
+    int used = 1;
+    if (cli->command->parts) {
+        if (count < 2 || asks_for_help(words[1])) {
+            help_command(cli->command, cli->color);
+            return count < 2 ? EXIT_USAGE : EXIT_OK;
+        }
+        const struct command *part = command_part(cli->command, words[1]);
+        if (!part)
+            return unknown_part(cli, words[1]);
+        cli->command = part;
+        used = 2;
+    }
+    int code = cli_parse(cli, count - used, words + used);
+    if (code == EXIT_OK && cli->values[OPTION_HELP])
+        help_command(cli->command, cli->color);
+    else if (code == EXIT_OK)
+        code = cli->command->run(cli);
+    return code;
+}
+
 int main(int count, char **arguments)
 {
     struct cli *cli = HEAP_NEW(struct cli);
     output_init(cli);
-    int code;
-    if (count < 2 || strcmp(arguments[1], "--help") == 0 ||
-        strcmp(arguments[1], "-h") == 0) {
+    int code = count < 2 ? EXIT_USAGE : EXIT_OK;
+    if (count < 2 || asks_for_help(arguments[1]))
         help_all(cli->color);
-        code = count < 2 ? EXIT_USAGE : EXIT_OK;
-    } else {
-        const char *name = arguments[1];
-        if (strcmp(name, "--version") == 0)
-            name = "version";
-        cli->command = command_find(name);
-        if (!cli->command) {
-            code = unknown_command(cli, name);
-        } else {
-            code = cli_parse(cli, count - 2, arguments + 2);
-            if (code == EXIT_OK && cli->values[OPTION_HELP])
-                help_command(cli->command, cli->color);
-            else if (code == EXIT_OK)
-                code = cli->command->run(cli);
-        }
-    }
+    else
+        code = run_words(cli, count - 1, arguments + 1);
     ipvm_close(cli->vm);
     free(cli);
     if (fflush(stdout) != 0 && code == EXIT_OK)
