@@ -162,6 +162,19 @@ Status transaction_walk(struct transaction *transaction, enum table table,
                                               context, err);
 }
 
+Status transaction_walk_from(struct transaction *transaction, enum table table,
+                             Bytes first, TableEach *each, void *context,
+                             struct error *err)
+{
+    return transaction->tables->methods->walk_from(transaction, table, first,
+                                                   each, context, err);
+}
+
+Status tables_copy(struct tables *tables, int file, struct error *err)
+{
+    return tables->methods->copy(tables, file, err);
+}
+
 Status transaction_stat(struct transaction *transaction, enum table table,
                         struct table_stat *out, struct error *err)
 {

@@ -72,6 +72,10 @@ struct tables_methods {
     Status (*walk)(struct transaction *transaction, enum table table,
                    Bytes prefix, TableEach *each, void *context,
                    struct error *err);
+    Status (*walk_from)(struct transaction *transaction, enum table table,
+                        Bytes first, TableEach *each, void *context,
+                        struct error *err);
+    Status (*copy)(struct tables *tables, int file, struct error *err);
     Status (*grow)(struct tables *tables, struct error *err);
     Status (*stat)(struct transaction *transaction, enum table table,
                    struct table_stat *out, struct error *err);
@@ -121,8 +125,18 @@ Status transaction_remove(struct transaction *transaction, enum table table,
 Status transaction_walk(struct transaction *transaction, enum table table,
                         Bytes prefix, TableEach *each, void *context,
                         struct error *err);
+/* Keys from `first` on (it need not be there; empty: all), ascending: to go on
+ * in another transaction where one was left, so that none is long. */
+Status transaction_walk_from(struct transaction *transaction, enum table table,
+                             Bytes first, TableEach *each, void *context,
+                             struct error *err);
 Status transaction_stat(struct transaction *transaction, enum table table,
                         struct table_stat *out, struct error *err);
+/* Writes one consistent picture of all tables to `file` (also a pipe), without
+ * what is free, as the backend keeps it. Others go on writing; pages that they
+ * free meanwhile are not used again before it ends. No transaction of this
+ * thread may be open. STATUS_UNSUPPORTED: the backend keeps no file. */
+Status tables_copy(struct tables *tables, int file, struct error *err);
 /* Doubles the map. No transaction of this thread may be open. */
 Status tables_grow(struct tables *tables, struct error *err);
 

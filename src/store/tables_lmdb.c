@@ -202,9 +202,10 @@ static Status lmdb_remove(struct transaction *transaction, enum table table,
     return STATUS_OK;
 }
 
-static Status lmdb_walk(struct transaction *transaction, enum table table,
-                        Bytes prefix, TableEach *each, void *context,
-                        struct error *err)
+/* From `first` on, as long as keys begin with `prefix`. */
+static Status walk(struct transaction *transaction, enum table table,
+                   Bytes first, Bytes prefix, TableEach *each, void *context,
+                   struct error *err)
 {
     struct lmdb_tables *lmdb = lmdb_of_transaction(transaction);
     MDB_cursor *cursor;
@@ -212,9 +213,9 @@ static Status lmdb_walk(struct transaction *transaction, enum table table,
         mdb_cursor_open(transaction->handle, lmdb->databases[table], &cursor);
     if (result != 0)
         return lmdb_fail(lmdb, result, "cannot read", err);
-    MDB_val key = value_of(prefix), value;
+    MDB_val key = value_of(first), value;
     result = mdb_cursor_get(cursor, &key, &value,
-                            prefix.len > 0 ? MDB_SET_RANGE : MDB_FIRST);
+                            first.len > 0 ? MDB_SET_RANGE : MDB_FIRST);
     while (result == 0) {
         Bytes found = bytes_of_value(key);
         if (found.len < prefix.len ||
@@ -227,6 +228,21 @@ static Status lmdb_walk(struct transaction *transaction, enum table table,
     if (result != 0 && result != MDB_NOTFOUND)
         return lmdb_fail(lmdb, result, "cannot read", err);
     return STATUS_OK;
+}
+
+static Status lmdb_walk(struct transaction *transaction, enum table table,
+                        Bytes prefix, TableEach *each, void *context,
+                        struct error *err)
+{
+    return walk(transaction, table, prefix, prefix, each, context, err);
+}
+
+static Status lmdb_walk_from(struct transaction *transaction, enum table table,
+                             Bytes first, TableEach *each, void *context,
+                             struct error *err)
+{
+    return walk(transaction, table, first, (Bytes){NULL, 0}, each, context,
+                err);
 }
 
 static Status lmdb_stat(struct transaction *transaction, enum table table,
@@ -277,6 +293,8 @@ const struct tables_methods lmdb_methods = {
     .add = lmdb_add,
     .remove = lmdb_remove,
     .walk = lmdb_walk,
+    .walk_from = lmdb_walk_from,
+    .copy = lmdb_copy,
     .grow = lmdb_grow,
     .stat = lmdb_stat,
 };

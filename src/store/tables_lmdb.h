@@ -56,6 +56,9 @@ void lmdb_leave_place(struct lmdb_tables *lmdb);
 Status lmdb_resize(struct lmdb_tables *lmdb, size_t map_bytes,
                    struct error *err);
 
+/* tables_copy(). */
+Status lmdb_copy(struct tables *tables, int file, struct error *err);
+
 /* Refuses a file that is shorter than its own page count says: touching what
  * is missing would kill the process (SIGBUS). */
 Status lmdb_check_length(struct lmdb_tables *lmdb, struct error *err);

@@ -145,9 +145,9 @@ static int compare_entries(const void *a, const void *b)
                          entry_key(*(struct entry *const *)b));
 }
 
-static Status memory_walk(struct transaction *transaction, enum table table,
-                          Bytes prefix, TableEach *each, void *context,
-                          [[maybe_unused]] struct error *err)
+/* From `first` on, as long as keys begin with `prefix`. */
+static Status walk(const struct transaction *transaction, enum table table,
+                   Bytes first, Bytes prefix, TableEach *each, void *context)
 {
     const struct memory_tables *memory = transaction->handle;
     const struct map *map = &memory->maps[table];
@@ -156,7 +156,8 @@ static Status memory_walk(struct transaction *transaction, enum table table,
     const struct map_entry *entry;
     while ((entry = map_next(map, &cursor)))
         if (entry->key.len >= prefix.len &&
-            bytes_equal(bytes_of(entry->key.data, prefix.len), prefix))
+            bytes_equal(bytes_of(entry->key.data, prefix.len), prefix) &&
+            bytes_compare(entry->key, first) >= 0)
             found[count++] = entry_of(entry->value);
     qsort(found, count, sizeof(struct entry *), compare_entries);
     for (size_t index = 0; index < count; index++)
@@ -164,6 +165,28 @@ static Status memory_walk(struct transaction *transaction, enum table table,
             break;
     free(found);
     return STATUS_OK;
+}
+
+static Status memory_walk(struct transaction *transaction, enum table table,
+                          Bytes prefix, TableEach *each, void *context,
+                          [[maybe_unused]] struct error *err)
+{
+    return walk(transaction, table, prefix, prefix, each, context);
+}
+
+static Status memory_walk_from(struct transaction *transaction,
+                               enum table table, Bytes first, TableEach *each,
+                               void *context,
+                               [[maybe_unused]] struct error *err)
+{
+    return walk(transaction, table, first, (Bytes){NULL, 0}, each, context);
+}
+
+static Status memory_copy([[maybe_unused]] struct tables *tables,
+                          [[maybe_unused]] int file, struct error *err)
+{
+    return fail(err, STATUS_UNSUPPORTED,
+                "a store in memory cannot be backed up");
 }
 
 static Status memory_grow([[maybe_unused]] struct tables *tables,
@@ -193,6 +216,8 @@ static const struct tables_methods memory_methods = {
     .add = memory_add,
     .remove = memory_remove,
     .walk = memory_walk,
+    .walk_from = memory_walk_from,
+    .copy = memory_copy,
     .grow = memory_grow,
     .stat = memory_stat,
 };
