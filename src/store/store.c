@@ -51,6 +51,7 @@ void store_close(struct store *store)
     if (!store)
         return;
     queue_free(store->queue);
+    sources_close(store);
     leases_close(store);
     tables_close(store->tables);
     hits_free(store->hits);
@@ -126,6 +127,17 @@ static Status verify(struct store *store, const Cid *cid, Bytes bytes,
     return status;
 }
 
+/* What the sources have, where the tables said `status`: absent, damaged. */
+static Status fall_back(struct store *store, Status status, const Cid *cid,
+                        struct block **out, struct error *err)
+{
+    const bool is_absent = status == STATUS_NOT_FOUND;
+    if (store->source_count == 0 || (!is_absent && status != STATUS_CORRUPT))
+        return status;
+    Status found = sources_get(store, cid, out, is_absent ? err : NULL);
+    return found == STATUS_OK || is_absent ? found : status;
+}
+
 Status store_get(struct store *store, const Cid *cid, struct block **out,
                  struct error *err)
 {
@@ -147,13 +159,13 @@ Status store_get(struct store *store, const Cid *cid, struct block **out,
     transaction_end(&transaction);
     if (status == STATUS_OK)
         status = verify(store, cid, block_bytes(*out), err);
-    if (status == STATUS_OK) {
-        block_cache_add(store->cache, name, *out);
-        return STATUS_OK;
+    if (status != STATUS_OK) {
+        block_unref(*out);
+        *out = NULL;
+        TRY(fall_back(store, status, cid, out, err));
     }
-    block_unref(*out);
-    *out = NULL;
-    return status;
+    block_cache_add(store->cache, name, *out);
+    return STATUS_OK;
 }
 
 Status store_check(struct store *store, const Cid *cid, struct error *err)
@@ -168,6 +180,9 @@ Status store_check(struct store *store, const Cid *cid, struct error *err)
     if (status == STATUS_OK)
         status = verify(store, cid, bytes, err);
     transaction_end(&transaction);
+    struct block *block = NULL;
+    status = fall_back(store, status, cid, &block, err);
+    block_unref(block);
     return status;
 }
 
@@ -187,7 +202,8 @@ bool store_has(struct store *store, const Cid *cid)
     Status status = transaction_get(&transaction, TABLE_BLOCKS,
                                     cid_multihash(cid), &bytes, NULL);
     transaction_end(&transaction);
-    return status == STATUS_OK;
+    return status == STATUS_OK ||
+           (status == STATUS_NOT_FOUND && sources_have(store, cid));
 }
 
 bool store_holds_exactly(struct store *store, const Cid *cid, Bytes bytes)

@@ -202,21 +202,37 @@ Status store_hold(struct store *store, const Cid *cid, struct error *err);
 
 /* --- Block sources: other places where blocks are ------------------------ */
 
+enum { SOURCE_WHERE_MAX = 160 };
+
+struct source_stat {
+    uint64_t files, blocks, block_bytes;
+    uint64_t files_refused; /* not counted above: damaged, cut off */
+    bool is_missing;        /* it cannot be read now */
+};
+
 /* A second, read-only place that store_get() and store_has() ask when the
- * store itself has no such block. What it gives is hashed by the store.
- * Thread: any. */
+ * store itself has no such block, or a damaged one. What it gives is hashed by
+ * the store every time, and never written to it.
+ * Thread: any, all of them. */
 struct block_source {
-    /* `out` is filled by the source's own bytes; STATUS_NOT_FOUND is an
-     * answer. */
+    /* STATUS_NOT_FOUND is an answer. The bytes need not be right. */
     Status (*get)(struct block_source *source, const Cid *cid,
                   struct block **out, struct error *err);
     bool (*has)(struct block_source *source, const Cid *cid);
+    /* For people: in which file, where in it. */
+    void (*where)(struct block_source *source, const Cid *cid,
+                  char out[SOURCE_WHERE_MAX]);
+    void (*stat)(struct block_source *source, struct source_stat *out);
     void (*close)(struct block_source *source);
     const char *name; /* for people: the folder */
 };
 /* The store owns it from here on, and asks those added first first. Before the
  * store is used by a second thread. */
 void store_add_source(struct store *store, struct block_source *source);
+/* In the order they are asked, until `each` returns false. */
+typedef bool SourceEach(void *context, const char *name,
+                        const struct source_stat *stat);
+void source_each(struct store *store, SourceEach *each, void *context);
 
 /* --- Notes: small facts that may be lost and rebuilt --------------------- */
 

@@ -22,6 +22,8 @@ struct store {
     struct block_cache *cache;
     struct hits *hits;
     struct queue *queue;
+    struct block_source **sources; /* owned, as are they */
+    size_t source_count;
     pthread_mutex_t lease_lock; /* guards the two below */
     struct tables *leases;      /* NULL until the first lease */
     uint64_t lease_count;       /* taken by this process */
@@ -34,6 +36,13 @@ bool store_holds_exactly(struct store *store, const Cid *cid, Bytes bytes);
 /* Is the block there and does it hash to `cid`? STATUS_NOT_FOUND,
  * STATUS_CORRUPT, STATUS_UNSUPPORTED as store_get(), without the copy. */
 Status store_check(struct store *store, const Cid *cid, struct error *err);
+
+/* Asks the sources for a block that hashes to its name. STATUS_NOT_FOUND: none
+ * has it. STATUS_CORRUPT: what they have is damaged, says where. */
+Status sources_get(struct store *store, const Cid *cid, struct block **out,
+                   struct error *err);
+bool sources_have(struct store *store, const Cid *cid);
+void sources_close(struct store *store);
 
 /* Ends what store_private holds about leases. */
 void leases_close(struct store *store);
