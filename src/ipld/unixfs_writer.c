@@ -218,6 +218,17 @@ Status unixfs_writer_add(struct unixfs_writer *writer, Bytes bytes,
     return end_call(writer, add_bytes(writer, bytes, &writer->error), err);
 }
 
+Status unixfs_writer_leaf(struct unixfs_writer *writer, const Cid *cid,
+                          size_t len, struct error *err)
+{
+    const struct child leaf = {.cid = *cid, .size = len, .tsize = len};
+    ASSERT(writer->chunk_len == 0 && len > 0 && len <= writer->chunk_size);
+    if (writer->status != STATUS_OK)
+        return end_call(writer, writer->status, err);
+    writer->size += len;
+    return end_call(writer, add_child(writer, 0, &leaf, &writer->error), err);
+}
+
 /* --- The end ------------------------------------------------------------ */
 
 static bool has_levels_above(const struct unixfs_writer *writer, size_t index)

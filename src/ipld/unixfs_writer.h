@@ -48,6 +48,11 @@ void unixfs_writer_free(struct unixfs_writer *writer);
 Status unixfs_writer_add(struct unixfs_writer *writer, Bytes bytes,
                          struct error *err);
 
+/* Adds a leaf that the caller hashed and put: a whole chunk, or what the file
+ * ends with. Not after unixfs_writer_add(). */
+Status unixfs_writer_leaf(struct unixfs_writer *writer, const Cid *cid,
+                          size_t len, struct error *err);
+
 /* Ends the file and names it: `*root` and its `*size` in bytes (may be NULL).
  * A file that fits in one chunk, the empty one too, is one raw block. Then
  * only unixfs_writer_free() is left to do. */
