@@ -114,6 +114,11 @@ enum memo_provenance { MEMO_OWN = 0, MEMO_RECEIPT = 1 };
 Status memo_get(struct store *store, const Hash *concrete,
                 struct memo_entry *out, struct error *err);
 
+/* The entry as it stands: its result may be gone, and it is no hit. For those
+ * who want to say why there is none. */
+Status memo_peek(struct store *store, const Hash *concrete,
+                 struct memo_entry *out, struct error *err);
+
 /* Symbolic computation → concrete, or `*upstream` true: the result is
  * {"error": {"ipvm/error": "upstream"}}. */
 Status memo_get_symbolic(struct store *store, const Hash *symbolic,

@@ -44,6 +44,10 @@ Status sources_get(struct store *store, const Cid *cid, struct block **out,
 bool sources_have(struct store *store, const Cid *cid);
 void sources_close(struct store *store);
 
+/* STATUS_OK, STATUS_CORRUPT, or STATUS_UNSUPPORTED: a hash that we do not
+ * have. */
+Status store_check_bytes(Bytes multihash, Bytes bytes);
+
 /* Ends what store_private holds about leases. */
 void leases_close(struct store *store);
 
