@@ -124,3 +124,10 @@ void protobuf_add_bytes(struct buffer *out, unsigned field, Bytes bytes)
     protobuf_add_head(out, field, bytes.len);
     buffer_add_bytes(out, bytes);
 }
+
+void protobuf_add_fixed32(struct buffer *out, unsigned field, uint32_t number)
+{
+    add_varint(out, field << 3 | WIRE_FIXED32);
+    for (unsigned shift = 0; shift < 32; shift += 8)
+        buffer_add_byte(out, (uint8_t)(number >> shift));
+}

@@ -42,6 +42,7 @@ Status protobuf_varint(struct protobuf_reader *reader, uint64_t *out,
 
 void protobuf_add_varint(struct buffer *out, unsigned field, uint64_t number);
 void protobuf_add_bytes(struct buffer *out, unsigned field, Bytes bytes);
+void protobuf_add_fixed32(struct buffer *out, unsigned field, uint32_t number);
 /* Key and length of a field whose `len` bytes the caller adds. */
 void protobuf_add_head(struct buffer *out, unsigned field, size_t len);
 

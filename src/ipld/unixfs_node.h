@@ -20,6 +20,21 @@ typedef enum {
     UNIXFS_NODE_HAMT = 5
 } UnixfsNodeType;
 
+/* Fields of the data. */
+enum {
+    UNIXFS_FIELD_TYPE = 1,
+    UNIXFS_FIELD_DATA = 2,
+    UNIXFS_FIELD_FILESIZE = 3,
+    UNIXFS_FIELD_BLOCKSIZES = 4,
+    UNIXFS_FIELD_HASH_TYPE = 5,
+    UNIXFS_FIELD_FANOUT = 6,
+    UNIXFS_FIELD_MODE = 7,
+    UNIXFS_FIELD_MTIME = 8,
+    /* Inside mtime. */
+    UNIXFS_MTIME_SECONDS = 1,
+    UNIXFS_MTIME_NANOSECONDS = 2,
+};
+
 enum {
     UNIXFS_FANOUT_MAX = 1024,
     UNIXFS_HASH_MURMUR3 = 0x22,
