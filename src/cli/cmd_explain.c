@@ -267,8 +267,10 @@ int command_explain(struct cli *cli)
     int code = cli_open(cli, NULL);
     if (code != EXIT_OK)
         return code;
+    const Text what = text_of(cli->words[0]);
     bool is_cid =
-        cid_from_text(text_of(cli->words[0]), &cid, NULL) == STATUS_OK;
+        cid_is_path(what) &&
+        content_resolve(cli->vm->store, what, &cid, NULL) == STATUS_OK;
     if (ipvm_workflow_load(cli->vm, cli->words[0], &workflow, &error) !=
         IPVM_OK)
         return is_cid ? explain_cid(cli, &cid) : cli_fail(cli, &error);

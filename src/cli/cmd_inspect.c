@@ -10,7 +10,9 @@
 #include "cli/output.h"
 #include "cli/show_wit.h"
 #include "cli/tables.h"
+#include "content/path.h"
 #include "ipld/cbor_print.h"
+#include "ipld/codec.h"
 #include "ipld/dag_cbor.h"
 #include "ipld/dag_json.h"
 #include "ipld/unixfs.h"
@@ -29,7 +31,8 @@ struct inspection {
     const char *what; /* as it was typed */
     Cid cid;          /* of the content */
     struct buffer bytes;
-    bool is_file; /* by path, not by CID */
+    bool is_file;   /* by path, not by CID */
+    bool is_inside; /* a value in a block: all is said */
 };
 
 /* --- Modules ------------------------------------------------------------- */
@@ -192,22 +195,6 @@ static void try_workflow(struct inspection *inspection)
 
 /* --- Other content ------------------------------------------------------- */
 
-static const char *codec_name(uint64_t codec)
-{
-    switch (codec) {
-    case CODEC_RAW:
-        return "raw";
-    case CODEC_DAG_PB:
-        return "dag-pb";
-    case CODEC_DAG_CBOR:
-        return "dag-cbor";
-    case CODEC_DAG_JSON:
-        return "dag-json";
-    default:
-        return "unknown";
-    }
-}
-
 static bool is_computation(Bytes bytes, struct arena *arena)
 {
     struct computation computation;
@@ -307,22 +294,45 @@ static void say_document(struct inspection *inspection)
 
 /* --- The command --------------------------------------------------------- */
 
+/* Down a path; a value inside of a block is said at once. */
+static Status find(struct inspection *inspection, Text path, struct error *err)
+{
+    struct facts *facts = &inspection->facts;
+    struct content_found found;
+    TRY(content_find(inspection->cli->vm->store, path, NULL, &facts->arena,
+                     &found, err));
+    inspection->cid = found.cid;
+    inspection->is_inside = found.is_inside;
+    if (found.is_inside) {
+        fact_cid(facts, TEXT("inside of block"), &found.cid);
+        fact_text(facts, TEXT("at"), found.rest);
+        fact_text(facts, TEXT("kind"),
+                  text_of(value_kind_name(found.value.kind)));
+        fact(facts, TEXT("value"), found.value);
+    }
+    return STATUS_OK;
+}
+
 /* The content behind the word, and its CID. */
 static int fetch(struct inspection *inspection)
 {
     struct ipvm *vm = inspection->cli->vm;
     struct error err = {0};
     struct block *block;
-    Status status =
-        cid_from_text(text_of(inspection->what), &inspection->cid, NULL);
-    inspection->is_file = status != STATUS_OK;
+    const Text what = text_of(inspection->what);
+    Status status = STATUS_OK;
+    inspection->is_file = !cid_is_path(what);
     buffer_init(&inspection->bytes, READ_MAX);
     if (inspection->is_file)
         status = content_add_path(vm->store, inspection->what, NULL,
                                   &inspection->cid, &err);
+    else
+        status = find(inspection, what, &err);
+    if (status == STATUS_OK && inspection->is_inside)
+        return EXIT_OK;
     if (status == STATUS_OK)
         status = store_get(vm->store, &inspection->cid, &block, &err);
-    if (status == STATUS_NOT_FOUND && !inspection->is_file)
+    if (status == STATUS_NOT_FOUND && err.message[0] == '\0')
         return cli_error(inspection->cli, EXIT_NOT_FOUND,
                          "%s is not in the store", inspection->what);
     if (status != STATUS_OK)
@@ -338,9 +348,10 @@ static int fetch(struct inspection *inspection)
         buffer_clear(&inspection->bytes);
         buffer_add_bytes(&inspection->bytes, block_bytes(block));
     }
+    const char *name = codec_name(cid_codec(&inspection->cid));
     fact_cid(&inspection->facts, TEXT("cid"), &inspection->cid);
     fact_text(&inspection->facts, TEXT("codec"),
-              text_of(codec_name(cid_codec(&inspection->cid))));
+              text_of(name ? name : "unknown"));
     fact(&inspection->facts, TEXT("block bytes"),
          value_uint(block_bytes(block).len));
     block_unref(block);
@@ -353,7 +364,9 @@ int command_inspect(struct cli *cli)
     int code = cli_open(cli, NULL);
     if (code == EXIT_OK)
         code = fetch(&inspection);
-    if (code == EXIT_OK) {
+    if (code == EXIT_OK && inspection.is_inside) {
+        facts_print(&inspection.facts, cli);
+    } else if (code == EXIT_OK) {
         enum document_kind kind =
             document_kind_of(buffer_bytes(&inspection.bytes));
         if (kind == DOCUMENT_WASM || kind == DOCUMENT_COMPONENT)
@@ -374,7 +387,7 @@ int command_inspect(struct cli *cli)
 
 const struct command inspect_command = {
     .name = "inspect",
-    .synopsis = "FILE | CID",
+    .synopsis = "FILE | CID[/PATH]",
     .summary = "say what something is",
     .description =
         "Says what a file or block is: a module with its functions, types,\n"

@@ -197,6 +197,26 @@ Status cid_from_text(Text text, Cid *out, struct error *err)
     return cid_from_bytes(bytes_of(bytes, len), out, err);
 }
 
+bool cid_is_path(Text text)
+{
+    static const Text roots[] = {TEXT_INIT("/ipfs/"), TEXT_INIT("/ipld/")};
+    Cid cid;
+    if (text_starts_with(text, TEXT("ipfs://")) ||
+        text_starts_with(text, TEXT("name:")))
+        return true;
+    for (size_t index = 0; index < sizeof roots / sizeof *roots; index++) {
+        if (text_starts_with(text, roots[index])) {
+            const size_t len = roots[index].len;
+            text = (Text){text.data + len, text.len - len};
+            break;
+        }
+    }
+    const char *slash = text.len > 0 ? memchr(text.data, '/', text.len) : NULL;
+    const Text head = {text.data,
+                       slash ? (size_t)(slash - text.data) : text.len};
+    return cid_from_text(head, &cid, NULL) == STATUS_OK;
+}
+
 Status cid_bytes_from_text(Text text, struct arena *arena, Bytes *out,
                            struct error *err)
 {

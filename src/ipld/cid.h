@@ -67,8 +67,13 @@ void cid_parts_of(Bytes bytes, struct cid_parts *out);
  * also behind "/ipfs/" or "ipfs://" when nothing follows. */
 Status cid_from_text(Text text, Cid *out, struct error *err);
 
-/* The same for a link of any length, without the prefixes; the bytes are in
- * `arena`. */
+/* True for text that leads to content by a CID or a local name, not to a file:
+ * "bafy…", "bafy…/a/b", those behind "/ipfs/" or "/ipld/", and all that begins
+ * with "ipfs://" or "name:" (docs/formats/paths.md). */
+bool cid_is_path(Text text);
+
+/* As cid_from_text() for a link of any length, without the prefixes; the bytes
+ * are in `arena`. */
 Status cid_bytes_from_text(Text text, struct arena *arena, Bytes *out,
                            struct error *err);
 

@@ -130,7 +130,7 @@ static Status read_text(void *context, Text path, struct arena *arena,
     return status;
 }
 
-/* "CID" or "CID/a/b": a path below goes down UnixFS directories. */
+/* A path into content (content/path.h). */
 static Status resolve_path(void *context, Text path, Cid *out,
                            struct error *err)
 {
@@ -290,10 +290,11 @@ Status load_workflow(const struct loader *loader, const char *path_or_cid,
 {
     Cid cid;
     // A file whose name is a CID can be given as ./NAME.
-    if (cid_from_text(text_of(path_or_cid), &cid, NULL) != STATUS_OK)
+    if (!cid_is_path(text_of(path_or_cid)))
         return load_file(loader, path_or_cid, out, err);
-    Status status =
-        workflow_load(executor_store(loader->executor), &cid, out, err);
+    struct store *store = executor_store(loader->executor);
+    TRY(content_resolve(store, text_of(path_or_cid), &cid, err));
+    Status status = workflow_load(store, &cid, out, err);
     if (status == STATUS_NOT_FOUND)
         return fail(err, status, "%s is not in the store", path_or_cid);
     return status;

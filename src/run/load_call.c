@@ -34,7 +34,7 @@ static Status link_of(struct workflow *workflow, const Cid *cid, Value *out)
     return STATUS_OK;
 }
 
-/* "@FILE", "-" or a CID behind "@". */
+/* "@FILE", "-" or a path into content behind "@". */
 static Status content_word(const struct loader *loader,
                            struct workflow *workflow, const char *word,
                            Value *out, struct error *err)
@@ -44,7 +44,9 @@ static Status content_word(const struct loader *loader,
     if (strcmp(word, "-") == 0)
         TRY(content_add_file(store, STDIN_FILENO, "standard input",
                              &loader->add, &cid, err));
-    else if (cid_from_text(text_of(word + 1), &cid, NULL) != STATUS_OK)
+    else if (cid_is_path(text_of(word + 1)))
+        TRY(content_resolve(store, text_of(word + 1), &cid, err));
+    else
         TRY(content_add_path(store, word + 1, &loader->add, &cid, err));
     return link_of(workflow, &cid, out);
 }
@@ -131,10 +133,11 @@ static Status build(const struct loader *loader, const Cid *module,
 Status load_module(const struct loader *loader, const char *path_or_cid,
                    Cid *out, struct error *err)
 {
-    if (cid_from_text(text_of(path_or_cid), out, NULL) == STATUS_OK)
-        return STATUS_OK;
-    return content_add_path(executor_store(loader->executor), path_or_cid,
-                            &loader->add, out, err);
+    struct store *store = executor_store(loader->executor);
+    // A file whose name is a CID can be given as ./NAME.
+    if (cid_is_path(text_of(path_or_cid)))
+        return content_resolve(store, text_of(path_or_cid), out, err);
+    return content_add_path(store, path_or_cid, &loader->add, out, err);
 }
 
 Status load_call(const struct loader *loader, const char *module,

@@ -50,12 +50,8 @@ static Status split_run(const struct node *node, Text *module, Text *function,
 static Status import_module(struct manifest *manifest, const struct node *node,
                             Text module, Cid *out)
 {
-    if (text_starts_with(module, TEXT("/ipfs/")) ||
-        text_starts_with(module, TEXT("ipfs://")))
+    if (cid_is_path(module) || text_starts_with(module, TEXT("/ipfs/")))
         return manifest_link(manifest, node, module, out);
-    if (!memchr(module.data, '/', module.len) &&
-        cid_from_text(module, out, NULL) == STATUS_OK)
-        return STATUS_OK;
     return manifest_import(manifest, node, module, false, out);
 }
 

@@ -18,7 +18,7 @@ struct manifest_host {
     /* A file's content as text, in `arena`. */
     Status (*text)(void *context, Text path, struct arena *arena, Text *out,
                    struct error *err);
-    /* What "/ipfs/CID/more" leads to. */
+    /* What "CID/more" or "name:photo/latest" leads to (cid_is_path()). */
     Status (*path)(void *context, Text path, Cid *out, struct error *err);
     /* The exact name of the export that `loose` means; `homestar`: matched in
      * Homestar's order (as it is, then upper, kebab, snake, camel, Pascal). */

@@ -58,12 +58,11 @@ Status manifest_link(struct manifest *manifest, const struct node *node,
     Status status = cid_from_text(text, out, &why);
     if (status == STATUS_OK)
         return status;
-    if (!text_starts_with(text, TEXT("/ipfs/")) ||
-        !memchr(text.data + 6, '/', text.len - 6))
+    if (!cid_is_path(text))
         return node_fail(node, manifest->err, "expected a CID: %s",
                          why.message);
     if (!host->path)
-        return no_host(node, "paths below a CID", manifest->err);
+        return no_host(node, "paths into content", manifest->err);
     status = host->path(host->context, text, out, manifest->err);
     return status == STATUS_OK ? status
                                : node_fail_in(node, status, manifest->err);
