@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "store/memo_entry.h"
+#include "store/name.h"
 
 enum { JOINED_MAX = CID_BYTES_MAX + SHA256_LEN };
 
@@ -257,6 +258,8 @@ static Status apply_operation(struct transaction *transaction,
     case OPERATION_REMOVE:
         return transaction_remove(transaction, operation->table,
                                   operation->key, err);
+    case OPERATION_NAME:
+        return name_apply(transaction, operation->key, operation->value, err);
     }
     ASSERT(false);
     return STATUS_INVALID;

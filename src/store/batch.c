@@ -48,9 +48,9 @@ void store_batch_free(struct store_batch *batch)
     free(batch);
 }
 
-static struct operation *add(struct store_batch *batch,
-                             enum operation_kind kind, enum table table,
-                             Bytes key, Bytes value)
+struct operation *batch_add(struct store_batch *batch,
+                            enum operation_kind kind, enum table table,
+                            Bytes key, Bytes value)
 {
     struct operation *operation = ARENA_NEW(&batch->arena, struct operation);
     operation->kind = kind;
@@ -72,8 +72,9 @@ void store_batch_block(struct store_batch *batch, const Cid *cid, Bytes bytes)
     if (cid_hash_code(cid) == HASH_IDENTITY ||
         store_holds_exactly(batch->store, cid, bytes))
         return;
-    struct operation *operation = add(batch, OPERATION_BLOCK, TABLE_BLOCKS,
-                                      cid_multihash(cid), (Bytes){NULL, 0});
+    struct operation *operation =
+        batch_add(batch, OPERATION_BLOCK, TABLE_BLOCKS, cid_multihash(cid),
+                  (Bytes){NULL, 0});
     operation->block = block_new(cid, bytes);
     operation->value = block_bytes(operation->block);
     batch->bytes += bytes.len;
@@ -99,8 +100,8 @@ void store_batch_memo(struct store_batch *batch, const Hash *concrete,
 {
     uint8_t bytes[MEMO_ENTRY_BYTES_MAX];
     size_t len = memo_entry_write(entry, bytes);
-    add(batch, OPERATION_MEMO, TABLE_MEMO, hash_view(concrete),
-        bytes_of(bytes, len));
+    batch_add(batch, OPERATION_MEMO, TABLE_MEMO, hash_view(concrete),
+              bytes_of(bytes, len));
 }
 
 void store_batch_symbolic(struct store_batch *batch, const Hash *symbolic,
@@ -111,8 +112,8 @@ void store_batch_symbolic(struct store_batch *batch, const Hash *symbolic,
     if (!upstream)
         memcpy(value + 1, concrete->bytes, sizeof concrete->bytes);
     struct operation *operation =
-        add(batch, OPERATION_SYMBOLIC, TABLE_SYMBOLIC, hash_view(symbolic),
-            bytes_of(value, sizeof value));
+        batch_add(batch, OPERATION_SYMBOLIC, TABLE_SYMBOLIC,
+                  hash_view(symbolic), bytes_of(value, sizeof value));
     if (through_count == 0)
         return;
     Hash *copy = arena_array(&batch->arena, through_count, sizeof *copy);
@@ -124,8 +125,8 @@ void store_batch_symbolic(struct store_batch *batch, const Hash *symbolic,
 
 void store_batch_withdraw(struct store_batch *batch, const Hash *concrete)
 {
-    add(batch, OPERATION_WITHDRAW, TABLE_MEMO, hash_view(concrete),
-        (Bytes){NULL, 0});
+    batch_add(batch, OPERATION_WITHDRAW, TABLE_MEMO, hash_view(concrete),
+              (Bytes){NULL, 0});
     batch->withdrawals++;
 }
 
@@ -133,8 +134,8 @@ void store_batch_producer(struct store_batch *batch, const Cid *block,
                           const Hash *concrete)
 {
     if (cid_hash_code(block) != HASH_IDENTITY)
-        add(batch, OPERATION_KEEP, TABLE_PRODUCER, cid_multihash(block),
-            hash_view(concrete));
+        batch_add(batch, OPERATION_KEEP, TABLE_PRODUCER, cid_multihash(block),
+                  hash_view(concrete));
 }
 
 /* Keeps the first trouble for the commit. */
@@ -151,19 +152,28 @@ void store_batch_producer(struct store_batch *batch, const Cid *block,
     batch->status = fail(&batch->error, STATUS_LIMIT, "%s", message);
 }
 
+void batch_refuse(struct store_batch *batch, const struct error *error)
+{
+    if (batch->status != STATUS_OK)
+        return;
+    batch->status = error->status;
+    batch->error = *error;
+}
+
 void store_batch_pin(struct store_batch *batch, const Cid *cid, Text name)
 {
     if (name.len > PIN_NAME_MAX)
         refuse(batch, "the name of a pin is %zu bytes, at most %d", name.len,
                PIN_NAME_MAX);
     else
-        add(batch, OPERATION_PUT, TABLE_PINS, cid_bytes(cid),
-            text_bytes(name));
+        batch_add(batch, OPERATION_PUT, TABLE_PINS, cid_bytes(cid),
+                  text_bytes(name));
 }
 
 void store_batch_unpin(struct store_batch *batch, const Cid *cid)
 {
-    add(batch, OPERATION_REMOVE, TABLE_PINS, cid_bytes(cid), (Bytes){NULL, 0});
+    batch_add(batch, OPERATION_REMOVE, TABLE_PINS, cid_bytes(cid),
+              (Bytes){NULL, 0});
 }
 
 void store_batch_note(struct store_batch *batch, enum note_table table,
@@ -176,5 +186,5 @@ void store_batch_note(struct store_batch *batch, enum note_table table,
         refuse(batch, "a note is %zu bytes, at most %d", value.len,
                NOTE_VALUE_MAX);
     else
-        add(batch, OPERATION_PUT, note_table_of(table), key, value);
+        batch_add(batch, OPERATION_PUT, note_table_of(table), key, value);
 }

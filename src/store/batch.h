@@ -16,6 +16,7 @@ enum operation_kind {
     OPERATION_KEEP,     /* key, value; the first writer wins */
     OPERATION_PUT,      /* key, value; the last writer wins */
     OPERATION_REMOVE,   /* key */
+    OPERATION_NAME,     /* key; value one version: seconds (8), CID */
 };
 
 struct operation {
@@ -49,6 +50,13 @@ struct store_batch {
 };
 
 enum { SYMBOLIC_BYTES = 1 + SHA256_LEN };
+
+/* Copies key and value. */
+struct operation *batch_add(struct store_batch *batch,
+                            enum operation_kind kind, enum table table,
+                            Bytes key, Bytes value);
+/* Keeps the first trouble for the commit. */
+void batch_refuse(struct store_batch *batch, const struct error *error);
 
 /* Empties it and keeps the memory. */
 void batch_clear(struct store_batch *batch);

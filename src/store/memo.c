@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "store/memo_entry.h"
-#include "store/store_private.h"
+#include "store/rows.h"
 
 /* What the overlay says about an entry. */
 struct pending_entry {
@@ -164,50 +164,12 @@ Status memo_producer(struct store *store, const Cid *block, Hash *concrete,
 
 /* --- Lists -------------------------------------------------------------- */
 
-/* Rows are copied first: the caller's function may use the store, which a
- * transaction of ours would forbid. */
-struct row {
-    Bytes key, value;
-    struct row *next;
-};
-
-struct rows {
-    struct arena arena;
-    struct row *first, **last;
-};
-
-static bool copy_row(void *context, Bytes key, Bytes value)
-{
-    struct rows *rows = context;
-    struct row *row = ARENA_NEW(&rows->arena, struct row);
-    row->key = arena_copy_bytes(&rows->arena, key);
-    row->value = arena_copy_bytes(&rows->arena, value);
-    *rows->last = row;
-    rows->last = &row->next;
-    return true;
-}
-
-/* Everything under way is waited for, so that the list is whole. */
-static Status read_rows(struct store *store, enum table table, Bytes prefix,
-                        struct rows *out, struct error *err)
-{
-    *out = (struct rows){0};
-    out->last = &out->first;
-    queue_settle(store->queue);
-    struct transaction transaction;
-    TRY(tables_read(store->tables, &transaction, err));
-    Status status =
-        transaction_walk(&transaction, table, prefix, copy_row, out, err);
-    transaction_end(&transaction);
-    return status;
-}
-
 Status memo_by_result(struct store *store, const Cid *result, MemoEach *each,
                       void *context, struct error *err)
 {
     struct rows rows;
     const Bytes prefix = cid_bytes(result);
-    Status status = read_rows(store, TABLE_BY_RESULT, prefix, &rows, err);
+    Status status = rows_read(store, TABLE_BY_RESULT, prefix, &rows, err);
     for (const struct row *row = rows.first; row && status == STATUS_OK;
          row = row->next) {
         Hash concrete;
@@ -240,7 +202,7 @@ Status memo_alarms(struct store *store, MemoAlarm *each, void *context,
 {
     struct rows rows;
     Status status =
-        read_rows(store, TABLE_ALARMS, (Bytes){NULL, 0}, &rows, err);
+        rows_read(store, TABLE_ALARMS, (Bytes){NULL, 0}, &rows, err);
     for (const struct row *row = rows.first; row && status == STATUS_OK;
          row = row->next) {
         Hash concrete;
@@ -257,7 +219,7 @@ Status pin_each(struct store *store, PinEach *each, void *context,
                 struct error *err)
 {
     struct rows rows;
-    Status status = read_rows(store, TABLE_PINS, (Bytes){NULL, 0}, &rows, err);
+    Status status = rows_read(store, TABLE_PINS, (Bytes){NULL, 0}, &rows, err);
     for (const struct row *row = rows.first; row && status == STATUS_OK;
          row = row->next) {
         Cid cid;

@@ -47,7 +47,8 @@ enum { CHECKSUM_LEN = 8, ROW_SMALL = 1024 };
 static bool is_checked(enum table table)
 {
     return table == TABLE_MEMO || table == TABLE_SYMBOLIC ||
-           table == TABLE_PRODUCER ||
+           table == TABLE_PRODUCER || table == TABLE_PINS ||
+           table == TABLE_NAMES || table == TABLE_TOUCHED ||
            (table >= TABLE_NOTE_FILE && table <= TABLE_NOTE_LAST_RUN);
 }
 
@@ -84,6 +85,11 @@ static bool uncheck(enum table table, Bytes key, Bytes *row)
         return false;
     *row = value;
     return true;
+}
+
+bool table_value_of_row(enum table table, Bytes key, Bytes *row)
+{
+    return !is_checked(table) || uncheck(table, key, row);
 }
 
 Status transaction_get(struct transaction *transaction, enum table table,
@@ -168,6 +174,12 @@ Status transaction_walk_from(struct transaction *transaction, enum table table,
 {
     return transaction->tables->methods->walk_from(transaction, table, first,
                                                    each, context, err);
+}
+
+Status transaction_last(struct transaction *transaction, enum table table,
+                        Bytes *key, struct error *err)
+{
+    return transaction->tables->methods->last(transaction, table, key, err);
 }
 
 Status tables_copy(struct tables *tables, int file, struct error *err)

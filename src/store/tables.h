@@ -12,7 +12,8 @@
 #include "base/bytes.h"
 #include "base/status.h"
 
-/* docs/formats/store.md says what is in them. */
+/* docs/formats/store.md says what is in them. The numbers are for ever: they
+ * are in the checksums of rows. */
 enum table {
     TABLE_META,
     TABLE_BLOCKS,
@@ -28,8 +29,17 @@ enum table {
     TABLE_NOTE_WORKFLOW,
     TABLE_NOTE_LAST_RUN,
     TABLE_LEASES, /* in an environment of its own, never synced */
+    TABLE_NAMES,
+    TABLE_TOUCHED,
+    TABLE_HOLDS, /* beside the leases */
     TABLE_COUNT
 };
+
+/* Is it in the environment of the leases? */
+static inline bool table_is_of_leases(enum table table)
+{
+    return table == TABLE_LEASES || table == TABLE_HOLDS;
+}
 
 enum { TABLE_KEY_MAX = 511 };
 
@@ -75,6 +85,8 @@ struct tables_methods {
     Status (*walk_from)(struct transaction *transaction, enum table table,
                         Bytes first, TableEach *each, void *context,
                         struct error *err);
+    Status (*last)(struct transaction *transaction, enum table table,
+                   Bytes *key, struct error *err);
     Status (*copy)(struct tables *tables, int file, struct error *err);
     Status (*grow)(struct tables *tables, struct error *err);
     Status (*stat)(struct transaction *transaction, enum table table,
@@ -86,7 +98,7 @@ struct tables *tables_open_memory(void);
 struct tables_options {
     bool read_only;
     bool no_sync;
-    bool leases; /* the environment of TABLE_LEASES, not of the others */
+    bool leases; /* the environment of the leases, not of the others */
     uint64_t map_bytes;
 };
 
@@ -130,6 +142,13 @@ Status transaction_walk(struct transaction *transaction, enum table table,
 Status transaction_walk_from(struct transaction *transaction, enum table table,
                              Bytes first, TableEach *each, void *context,
                              struct error *err);
+/* The greatest key, borrowed as from transaction_get(). STATUS_NOT_FOUND: the
+ * table is empty. */
+Status transaction_last(struct transaction *transaction, enum table table,
+                        Bytes *key, struct error *err);
+/* What a walk gives of a table with checksums still ends in one. Takes it off;
+ * false if it is wrong. Nothing to do for the other tables. */
+bool table_value_of_row(enum table table, Bytes key, Bytes *row);
 Status transaction_stat(struct transaction *transaction, enum table table,
                         struct table_stat *out, struct error *err);
 /* Writes one consistent picture of all tables to `file` (also a pipe), without

@@ -245,6 +245,26 @@ static Status lmdb_walk_from(struct transaction *transaction, enum table table,
                 err);
 }
 
+static Status lmdb_last(struct transaction *transaction, enum table table,
+                        Bytes *out, struct error *err)
+{
+    struct lmdb_tables *lmdb = lmdb_of_transaction(transaction);
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    int result =
+        mdb_cursor_open(transaction->handle, lmdb->databases[table], &cursor);
+    if (result != 0)
+        return lmdb_fail(lmdb, result, "cannot read", err);
+    result = mdb_cursor_get(cursor, &key, &value, MDB_LAST);
+    mdb_cursor_close(cursor);
+    if (result == MDB_NOTFOUND)
+        return STATUS_NOT_FOUND;
+    if (result != 0)
+        return lmdb_fail(lmdb, result, "cannot read", err);
+    *out = bytes_of_value(key);
+    return STATUS_OK;
+}
+
 static Status lmdb_stat(struct transaction *transaction, enum table table,
                         struct table_stat *out, struct error *err)
 {
@@ -294,6 +314,7 @@ const struct tables_methods lmdb_methods = {
     .remove = lmdb_remove,
     .walk = lmdb_walk,
     .walk_from = lmdb_walk_from,
+    .last = lmdb_last,
     .copy = lmdb_copy,
     .grow = lmdb_grow,
     .stat = lmdb_stat,

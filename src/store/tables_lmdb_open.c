@@ -39,6 +39,9 @@ static const char *const database_names[TABLE_COUNT] = {
     [TABLE_NOTE_WORKFLOW] = "note_workflow",
     [TABLE_NOTE_LAST_RUN] = "note_last_run",
     [TABLE_LEASES] = "leases",
+    [TABLE_NAMES] = "names",
+    [TABLE_TOUCHED] = "touched",
+    [TABLE_HOLDS] = "holds",
 };
 
 /* LMDB says EIO when a write is cut short, which is how a disk (or a limit on
@@ -177,7 +180,7 @@ static int open_databases(struct lmdb_tables *lmdb, bool leases, bool make)
     if (result != 0)
         return result;
     for (size_t table = 0; table < TABLE_COUNT && result == 0; table++)
-        if ((table == TABLE_LEASES) == leases)
+        if (table_is_of_leases((enum table)table) == leases)
             result =
                 mdb_dbi_open(txn, database_names[table], make ? MDB_CREATE : 0,
                              &lmdb->databases[table]);

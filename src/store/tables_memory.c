@@ -182,6 +182,20 @@ static Status memory_walk_from(struct transaction *transaction,
     return walk(transaction, table, first, (Bytes){NULL, 0}, each, context);
 }
 
+static Status memory_last(struct transaction *transaction, enum table table,
+                          Bytes *out, [[maybe_unused]] struct error *err)
+{
+    const struct memory_tables *memory = transaction->handle;
+    const struct map *map = &memory->maps[table];
+    const struct map_entry *each;
+    size_t cursor = 0;
+    *out = (Bytes){NULL, 0};
+    while ((each = map_next(map, &cursor)))
+        if (!out->data || bytes_compare(each->key, *out) > 0)
+            *out = each->key;
+    return out->data ? STATUS_OK : STATUS_NOT_FOUND;
+}
+
 static Status memory_copy([[maybe_unused]] struct tables *tables,
                           [[maybe_unused]] int file, struct error *err)
 {
@@ -217,6 +231,7 @@ static const struct tables_methods memory_methods = {
     .remove = memory_remove,
     .walk = memory_walk,
     .walk_from = memory_walk_from,
+    .last = memory_last,
     .copy = memory_copy,
     .grow = memory_grow,
     .stat = memory_stat,
