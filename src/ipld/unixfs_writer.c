@@ -11,18 +11,10 @@
 
 #include <stdlib.h>
 
-#include "base/buffer.h"
-#include "ipld/dag_pb.h"
 #include "ipld/protobuf.h"
+#include "ipld/unixfs_encode.h"
 
-enum {
-    LEVELS_MAX = 64, /* two links a node, 2^64 bytes */
-    NODE_LEN_MAX = 2 << 20,
-    TYPE_FILE = 2,
-    FIELD_TYPE = 1,
-    FIELD_FILESIZE = 3,
-    FIELD_BLOCKSIZES = 4,
-};
+enum { LEVELS_MAX = 64 }; // two links a node, 2^64 bytes
 
 struct child {
     Cid cid;
@@ -38,14 +30,16 @@ struct level {
 struct unixfs_writer {
     size_t chunk_size;
     size_t links_max;
-    struct unixfs_block_sink sink;
-    uint8_t *chunk; /* owned; the bytes that are no whole chunk yet */
+    bool wrap_leaves;
+    struct unixfs_metadata metadata;
+    struct unixfs_encoder encoder;
+    uint8_t *chunk; /* owned; the bytes that are no leaf yet */
     size_t chunk_len;
+    uint64_t leaves;
     uint64_t size;
-    Status status; /* sticky */
+    uint64_t tsize; /* of the root, once it is there */
+    Status status;  /* sticky */
     struct error error;
-    struct buffer inner; /* reused for each node */
-    struct buffer block;
     struct level levels[LEVELS_MAX];
 };
 
@@ -60,9 +54,14 @@ struct unixfs_writer *unixfs_writer_new(
         options && options->links_max ? options->links_max : UNIXFS_LINKS_MAX;
     ASSERT(writer->chunk_size <= UNIXFS_CHUNK_SIZE_MAX);
     ASSERT(writer->links_max >= 2 && writer->links_max <= 8192);
-    writer->sink = *sink;
-    buffer_init(&writer->inner, NODE_LEN_MAX);
-    buffer_init(&writer->block, NODE_LEN_MAX);
+    if (options) {
+        writer->wrap_leaves = options->wrap_leaves;
+        writer->metadata = options->metadata;
+    }
+    ASSERT(!writer->metadata.has_mode || writer->metadata.mode <= 07777);
+    ASSERT(!writer->metadata.has_mtime ||
+           writer->metadata.mtime_ns < 1000000000);
+    unixfs_encoder_init(&writer->encoder, sink);
     return writer;
 }
 
@@ -72,8 +71,7 @@ void unixfs_writer_free(struct unixfs_writer *writer)
         return;
     for (size_t index = 0; index < LEVELS_MAX; index++)
         free(writer->levels[index].children);
-    buffer_deinit(&writer->inner);
-    buffer_deinit(&writer->block);
+    unixfs_encoder_deinit(&writer->encoder);
     free(writer->chunk);
     free(writer);
 }
@@ -90,19 +88,20 @@ static Status end_call(struct unixfs_writer *writer, Status status,
 
 /* --- Nodes -------------------------------------------------------------- */
 
-static void encode_inner(struct unixfs_writer *writer,
-                         const struct level *level, uint64_t size)
+/* Begins the node of a level, but for its metadata. */
+static void begin_node(struct unixfs_writer *writer, const struct level *level,
+                       uint64_t size)
 {
-    buffer_clear(&writer->inner);
-    protobuf_add_varint(&writer->inner, FIELD_TYPE, TYPE_FILE);
-    protobuf_add_varint(&writer->inner, FIELD_FILESIZE, size);
+    struct buffer *inner = &writer->encoder.inner;
+    unixfs_encoder_begin(&writer->encoder, UNIXFS_NODE_FILE);
+    protobuf_add_varint(inner, UNIXFS_FIELD_FILESIZE, size);
     for (size_t index = 0; index < level->count; index++)
-        protobuf_add_varint(&writer->inner, FIELD_BLOCKSIZES,
+        protobuf_add_varint(inner, UNIXFS_FIELD_BLOCKSIZES,
                             level->children[index].size);
 }
 
-static void encode_node(struct unixfs_writer *writer,
-                        const struct level *level)
+static Status put_node(struct unixfs_writer *writer, const struct level *level,
+                       struct child *out, struct error *err)
 {
     struct dag_pb_link *links = heap_array(level->count, sizeof *links);
     for (size_t index = 0; index < level->count; index++)
@@ -112,33 +111,42 @@ static void encode_node(struct unixfs_writer *writer,
                                  .has_tsize = true,
                                  .name = TEXT(""),
                                  .tsize = level->children[index].tsize};
-    struct dag_pb_node node = {.links = links,
-                               .count = level->count,
-                               .has_data = true,
-                               .data = buffer_bytes(&writer->inner)};
-    buffer_clear(&writer->block);
-    dag_pb_encode(&node, &writer->block);
+    Status status = unixfs_encoder_put(&writer->encoder, links, level->count,
+                                       &out->cid, &out->tsize, err);
     free(links);
+    return status;
 }
 
 /* Makes one node of all children of `level` and empties it. */
 static Status close_level(struct unixfs_writer *writer, struct level *level,
-                          struct child *out, struct error *err)
+                          bool is_root, struct child *out, struct error *err)
 {
     *out = (struct child){.size = 0};
-    for (size_t index = 0; index < level->count; index++) {
+    for (size_t index = 0; index < level->count; index++)
         out->size += level->children[index].size;
-        out->tsize += level->children[index].tsize;
-    }
-    encode_inner(writer, level, out->size);
-    encode_node(writer, level);
-    TRY(buffer_status(&writer->inner, "UnixFS node", err));
-    TRY(buffer_status(&writer->block, "UnixFS node", err));
+    begin_node(writer, level, out->size);
+    if (is_root)
+        unixfs_encoder_metadata(&writer->encoder, &writer->metadata);
+    TRY(put_node(writer, level, out, err));
     level->count = 0;
-    Bytes block = buffer_bytes(&writer->block);
-    out->tsize += block.len;
-    cid_of(CODEC_DAG_PB, block, &out->cid);
-    return writer->sink.put(writer->sink.context, &out->cid, block, err);
+    return STATUS_OK;
+}
+
+/* A dag-pb node with `bytes` inside. */
+static Status put_inline(struct unixfs_writer *writer, Bytes bytes,
+                         const struct unixfs_metadata *metadata,
+                         struct child *out, struct error *err)
+{
+    struct buffer *inner = &writer->encoder.inner;
+    unixfs_encoder_begin(&writer->encoder, UNIXFS_NODE_FILE);
+    if (bytes.len > 0)
+        protobuf_add_bytes(inner, UNIXFS_FIELD_DATA, bytes);
+    protobuf_add_varint(inner, UNIXFS_FIELD_FILESIZE, bytes.len);
+    if (metadata)
+        unixfs_encoder_metadata(&writer->encoder, metadata);
+    out->size = bytes.len;
+    return unixfs_encoder_put(&writer->encoder, NULL, 0, &out->cid,
+                              &out->tsize, err);
 }
 
 /* Adds a child at `index`; full levels move up first. */
@@ -152,7 +160,7 @@ static Status add_child(struct unixfs_writer *writer, size_t index,
             heap_array(writer->links_max, sizeof *level->children);
     if (level->count == writer->links_max) {
         struct child parent;
-        TRY(close_level(writer, level, &parent, err));
+        TRY(close_level(writer, level, false, &parent, err));
         TRY(add_child(writer, index + 1, &parent, err));
     }
     level->children[level->count++] = *child;
@@ -161,12 +169,35 @@ static Status add_child(struct unixfs_writer *writer, size_t index,
 
 /* --- Leaves ------------------------------------------------------------- */
 
+static bool has_metadata(const struct unixfs_writer *writer)
+{
+    return writer->metadata.has_mode || writer->metadata.has_mtime;
+}
+
+/* True while the bytes may still become a root that has them inline. */
+static bool may_be_inline(const struct unixfs_writer *writer)
+{
+    return has_metadata(writer) && writer->leaves == 0;
+}
+
+static Status put_raw(struct unixfs_writer *writer, Bytes bytes,
+                      struct child *out, struct error *err)
+{
+    const struct unixfs_block_sink *sink = &writer->encoder.sink;
+    *out = (struct child){.size = bytes.len, .tsize = bytes.len};
+    cid_of(CODEC_RAW, bytes, &out->cid);
+    return sink->put(sink->context, &out->cid, bytes, err);
+}
+
 static Status add_leaf(struct unixfs_writer *writer, Bytes bytes,
                        struct error *err)
 {
-    struct child leaf = {.size = bytes.len, .tsize = bytes.len};
-    cid_of(CODEC_RAW, bytes, &leaf.cid);
-    TRY(writer->sink.put(writer->sink.context, &leaf.cid, bytes, err));
+    struct child leaf;
+    writer->leaves++;
+    if (writer->wrap_leaves)
+        TRY(put_inline(writer, bytes, NULL, &leaf, err));
+    else
+        TRY(put_raw(writer, bytes, &leaf, err));
     return add_child(writer, 0, &leaf, err);
 }
 
@@ -195,15 +226,20 @@ static void fill_chunk(struct unixfs_writer *writer, Bytes *bytes)
 static Status add_bytes(struct unixfs_writer *writer, Bytes bytes,
                         struct error *err)
 {
+    size_t chunk_size = writer->chunk_size;
+
     while (bytes.len > 0) {
-        if (writer->chunk_len == 0 && bytes.len >= writer->chunk_size) {
-            TRY(add_leaf(writer, bytes_of(bytes.data, writer->chunk_size),
-                         err));
-            bytes = bytes_from(bytes, writer->chunk_size);
+        // Held back while it was all there is.
+        if (writer->chunk_len == chunk_size)
+            TRY(flush_chunk(writer, err));
+        if (writer->chunk_len == 0 && bytes.len >= chunk_size &&
+            !(bytes.len == chunk_size && may_be_inline(writer))) {
+            TRY(add_leaf(writer, bytes_of(bytes.data, chunk_size), err));
+            bytes = bytes_from(bytes, chunk_size);
             continue;
         }
         fill_chunk(writer, &bytes);
-        if (writer->chunk_len == writer->chunk_size)
+        if (writer->chunk_len == chunk_size && !may_be_inline(writer))
             TRY(flush_chunk(writer, err));
     }
     return STATUS_OK;
@@ -223,9 +259,11 @@ Status unixfs_writer_leaf(struct unixfs_writer *writer, const Cid *cid,
 {
     const struct child leaf = {.cid = *cid, .size = len, .tsize = len};
     ASSERT(writer->chunk_len == 0 && len > 0 && len <= writer->chunk_size);
+    ASSERT(!writer->wrap_leaves);
     if (writer->status != STATUS_OK)
         return end_call(writer, writer->status, err);
     writer->size += len;
+    writer->leaves++;
     return end_call(writer, add_child(writer, 0, &leaf, &writer->error), err);
 }
 
@@ -242,36 +280,60 @@ static bool has_levels_above(const struct unixfs_writer *writer, size_t index)
 /* Closes level after level until one child is left: the root. All leaves stay
  * at the same depth, so a level closes even over a single child as long as
  * there is something above it. */
-static Status finish_levels(struct unixfs_writer *writer, Cid *root,
+static Status finish_levels(struct unixfs_writer *writer, struct child *root,
                             struct error *err)
 {
     size_t index = 0;
     while (writer->levels[index].count > 1 ||
            has_levels_above(writer, index)) {
+        bool is_root = !has_levels_above(writer, index);
         struct child parent;
         if (writer->levels[index].count > 0) {
-            TRY(close_level(writer, &writer->levels[index], &parent, err));
+            TRY(close_level(writer, &writer->levels[index], is_root, &parent,
+                            err));
             TRY(add_child(writer, index + 1, &parent, err));
         }
         index++;
     }
-    *root = writer->levels[index].children[0].cid;
+    *root = writer->levels[index].children[0];
     return STATUS_OK;
+}
+
+static Status finish(struct unixfs_writer *writer, struct child *root,
+                     struct error *err)
+{
+    if (may_be_inline(writer))
+        return put_inline(writer, bytes_of(writer->chunk, writer->chunk_len),
+                          &writer->metadata, root, err);
+    if (writer->chunk_len > 0 || writer->size == 0)
+        TRY(flush_chunk(writer, err));
+    // Its bytes had to lie in the root, and only unixfs_writer_add() has them.
+    if (writer->leaves == 1 && has_metadata(writer))
+        return fail(err, STATUS_INVALID,
+                    "a file became shorter while it was read");
+    return finish_levels(writer, root, err);
 }
 
 Status unixfs_writer_finish(struct unixfs_writer *writer, Cid *root,
                             uint64_t *size, struct error *err)
 {
+    struct child child;
+
     if (writer->status != STATUS_OK)
         return end_call(writer, writer->status, err);
-    Status status = STATUS_OK;
-    if (writer->chunk_len > 0 || writer->size == 0)
-        status = flush_chunk(writer, &writer->error);
-    if (status == STATUS_OK)
-        status = finish_levels(writer, root, &writer->error);
+    Status status = finish(writer, &child, &writer->error);
+    if (status == STATUS_OK) {
+        *root = child.cid;
+        writer->tsize = child.tsize;
+    }
     if (size)
         *size = writer->size;
     return end_call(writer, status, err);
+}
+
+uint64_t unixfs_writer_tsize(const struct unixfs_writer *writer)
+{
+    return writer->tsize;
 }
 
 Status unixfs_write(Bytes bytes, const struct unixfs_block_sink *sink,

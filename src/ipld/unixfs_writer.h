@@ -21,9 +21,12 @@ enum {
 struct unixfs_writer_options {
     size_t chunk_size; /* bytes in a leaf; 0 is UNIXFS_CHUNK_SIZE */
     size_t links_max;  /* in a node, at least 2; 0 is UNIXFS_LINKS_MAX */
-    /* Kept in the root, which is a dag-pb node then, though it may have only
-     * one leaf. */
+    /* Kept in the root. A root without anything to keep is as without this;
+     * else it is a dag-pb node, in which a file of one chunk lies inline. */
     struct unixfs_metadata metadata;
+    /* Leaves are dag-pb File nodes, not raw blocks: so Kubo writes what it
+     * keeps metadata of (--preserve-mode switches raw leaves off). */
+    bool wrap_leaves;
 };
 
 /* Takes each finished block, children before parents. The same block may come
@@ -48,16 +51,24 @@ void unixfs_writer_free(struct unixfs_writer *writer);
 Status unixfs_writer_add(struct unixfs_writer *writer, Bytes bytes,
                          struct error *err);
 
-/* Adds a leaf that the caller hashed and put: a whole chunk, or what the file
- * ends with. Not after unixfs_writer_add(). */
+/* Adds a raw leaf that the caller hashed and put: a whole chunk, or what the
+ * file ends with. Not after unixfs_writer_add(), not with wrap_leaves. A file
+ * with metadata that ends after one such leaf is STATUS_INVALID: that chunk
+ * must come by unixfs_writer_add(). */
 Status unixfs_writer_leaf(struct unixfs_writer *writer, const Cid *cid,
                           size_t len, struct error *err);
 
 /* Ends the file and names it: `*root` and its `*size` in bytes (may be NULL).
- * A file that fits in one chunk, the empty one too, is one raw block. Then
- * only unixfs_writer_free() is left to do. */
+ * A file that fits in one chunk, the empty one too, is one raw block unless
+ * the options say otherwise. Then only unixfs_writer_tsize() and
+ * unixfs_writer_free() are left to do. STATUS_LIMIT: an inline chunk or a
+ * wrapped leaf is longer than a block may be. */
 Status unixfs_writer_finish(struct unixfs_writer *writer, Cid *root,
                             uint64_t *size, struct error *err);
+
+/* Of a finished file, the bytes of all its blocks: what struct unixfs_child
+ * wants. A block that comes twice counts twice. */
+uint64_t unixfs_writer_tsize(const struct unixfs_writer *writer);
 
 /* All at once, in the profile, for bytes in memory. */
 Status unixfs_write(Bytes bytes, const struct unixfs_block_sink *sink,
