@@ -5,6 +5,7 @@
 #define IPVM_LIB_HANDLE_H
 
 #include "ipvm.h"
+#include "run/heal.h"
 #include "run/load.h"
 #include "run/root.h"
 #include "run/run.h"
@@ -14,6 +15,10 @@ struct ipvm {
     struct executor *executor;
     struct modules *modules;
     struct loader loader;
+    /* Told of each block that was lost and computed again while content was
+     * read; may be NULL. */
+    HealTold *on_healed;
+    void *healed_context;
 };
 
 /* Loaded, or only its outputs known: what lib_workflow() makes of it. */
@@ -35,6 +40,11 @@ struct ipvm_run {
     struct root_answer *answers; /* if `run` is NULL: one per output */
     struct arena arena;          /* what ipvm_output points to */
 };
+
+/* After content below `root` could not be read with `status`: STATUS_OK if that
+ * was for the lack of blocks that are here again now, else `status`, and `err`
+ * stays what it is. */
+Status lib_heal(ipvm *vm, const Cid *root, Status status);
 
 /* The loaded workflow. */
 Status lib_workflow(ipvm_workflow *workflow, struct workflow **out,

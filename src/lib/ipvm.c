@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "content/sources.h"
 #include "lib/handle.h"
 
 _Static_assert((int)IPVM_HOST == (int)STATUS_HOST,
@@ -61,6 +62,9 @@ static Status open_parts(ipvm *vm, const ipvm_options *options,
     const struct store_options store_options = {
         .read_only = options->read_only,
     };
+    const struct sources_options sources_options = {
+        .read_only = options->read_only,
+    };
     const struct executor_options executor_options = {
         .worker = options->worker,
         .workers = options->workers,
@@ -71,6 +75,7 @@ static Status open_parts(ipvm *vm, const ipvm_options *options,
     };
     TRY(lib_store_path(options->store, path, err));
     TRY(store_open(path, &store_options, &vm->store, err));
+    TRY(sources_open(vm->store, &sources_options, err));
     TRY(executor_open(vm->store, &executor_options, &vm->executor, err));
     vm->modules = modules_new(vm->executor);
     vm->loader = (struct loader){
@@ -153,14 +158,38 @@ ipvm_status ipvm_add(ipvm *vm, const void *data, size_t size,
     return lib_fail(status, &err, error);
 }
 
+Status lib_heal(ipvm *vm, const Cid *root, Status status)
+{
+    struct healer healer = {
+        .executor = vm->executor,
+        .modules = vm->modules,
+        .told = vm->on_healed,
+        .context = vm->healed_context,
+    };
+    if (status != STATUS_NOT_FOUND && status != STATUS_CORRUPT)
+        return status;
+    return heal_below(&healer, root, NULL) == STATUS_OK && healer.healed > 0
+               ? STATUS_OK
+               : status;
+}
+
 struct outer_sink {
     ipvm_sink *sink;
     void *context;
+    uint64_t given; /* bytes */
+    uint64_t skip;  /* of those to come: given before, by another try */
 };
 
 static Status give_piece(void *context, Bytes piece, struct error *err)
 {
-    const struct outer_sink *outer = context;
+    struct outer_sink *outer = context;
+    const size_t skip =
+        outer->skip < piece.len ? (size_t)outer->skip : piece.len;
+    outer->skip -= skip;
+    if (skip > 0 && skip == piece.len)
+        return STATUS_OK;
+    piece = bytes_from(piece, skip);
+    outer->given += piece.len;
     if (!outer->sink(outer->context, piece.data, piece.len))
         return fail(err, STATUS_CANCELLED, "stopped by the reader");
     return STATUS_OK;
@@ -169,12 +198,17 @@ static Status give_piece(void *context, Bytes piece, struct error *err)
 ipvm_status ipvm_read(ipvm *vm, const char *cid, ipvm_sink *sink,
                       void *context, ipvm_error *error)
 {
-    struct outer_sink outer = {sink, context};
+    struct outer_sink outer = {.sink = sink, .context = context};
     struct error err = {0};
     Cid root;
     Status status = content_resolve(vm->store, text_of(cid), &root, &err);
-    if (status == STATUS_OK)
+    if (status != STATUS_OK)
+        return lib_fail(status, &err, error);
+    status = content_read(vm->store, &root, give_piece, &outer, &err);
+    if (status != STATUS_OK && lib_heal(vm, &root, status) == STATUS_OK) {
+        outer.skip = outer.given;
         status = content_read(vm->store, &root, give_piece, &outer, &err);
+    }
     return lib_fail(status, &err, error);
 }
 
@@ -184,7 +218,10 @@ ipvm_status ipvm_save(ipvm *vm, const char *cid, const char *path,
     struct error err = {0};
     Cid root;
     Status status = content_resolve(vm->store, text_of(cid), &root, &err);
-    if (status == STATUS_OK)
+    if (status != STATUS_OK)
+        return lib_fail(status, &err, error);
+    status = content_save(vm->store, &root, path, &err);
+    if (status != STATUS_OK && lib_heal(vm, &root, status) == STATUS_OK)
         status = content_save(vm->store, &root, path, &err);
     return lib_fail(status, &err, error);
 }

@@ -272,13 +272,13 @@ static End end_of_status(Status status)
 {
     switch (status) {
     case STATUS_NOT_FOUND:
+    case STATUS_CORRUPT: // A damaged block is a missing one.
     case STATUS_UNSUPPORTED:
         return END_UNAVAILABLE;
     case STATUS_INVALID:
     case STATUS_LIMIT:
         return END_REFUSED_MODULE;
     case STATUS_OK:
-    case STATUS_CORRUPT:
     case STATUS_IO:
     case STATUS_FULL:
     case STATUS_BUSY:

@@ -122,7 +122,11 @@ static Status load_awaited(struct run *run, const struct await *await,
     } else {
         TRY(outside_result(run, await, &hash, err));
     }
-    TRY(run_load_result(run, &hash, &run->arena, &result, err));
+    Status status = run_load_result(run, &hash, &run->arena, &result, err);
+    if ((status == STATUS_NOT_FOUND || status == STATUS_CORRUPT) &&
+        !run->options.no_heal && run_heal_result(run, &hash) == STATUS_OK)
+        status = run_load_result(run, &hash, &run->arena, &result, err);
+    TRY(status);
     Value *whole = ARENA_NEW(&run->arena, Value);
     *whole = result.value;
     *out = (struct awaited){.is_ok = result.is_ok, .result = whole};
@@ -322,6 +326,8 @@ static void loop(struct run *run)
             cancelled = true;
             schedule_cancel(run->schedule);
         }
+        if (run->lacking > 0)
+            run_heal_calls(run);
         schedule_next(run->schedule, now_ms(run), &action);
         carry_out(run, &action);
         // Hand results over and serve blocks though there is other work.

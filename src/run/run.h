@@ -51,6 +51,7 @@ struct run_options {
     void *context;
     bool no_memo;     /* run everything; results are memoised all the same */
     bool metered;     /* count fuel */
+    bool no_heal;     /* what lacks a block is not helped: see heal.h */
     bool cross_check; /* run each on the other engine too and compare */
     uint32_t tick_ms; /* how often RUN_TICK; 0: never */
     Text remember_as; /* under which name the run is kept for `explain`;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "run/heal.h"
 #include "run/run_internal.h"
 
 enum {
@@ -29,7 +30,9 @@ struct run_call {
     struct module_form form;
     uint64_t ticket; /* 0: waiting for its module */
     uint64_t leased_ns;
-    bool is_checking;    /* the second run of a cross-check */
+    bool is_lacking;            /* a block: for run_heal_calls() */
+    char lack[RUN_MESSAGE_MAX]; /* if so: the words for it */
+    bool is_checking;           /* the second run of a cross-check */
     struct buffer first; /* output of the first run, for a cross-check */
     struct run_outcome first_outcome;
 };
@@ -116,8 +119,10 @@ static void keep_result(struct run_call *call,
     arena_reset(&run->result_arena);
     run->task_bytes = 0;
     struct block_sink sink = run_sink(run);
+    run->producer = &call->concrete;
     Status status = result_normalise(outcome->output, &sink,
                                      &run->result_arena, &result, &err);
+    run->producer = NULL;
     if (status != STATUS_OK) {
         call_end(call, status == STATUS_LIMIT ? END_LIMIT_RESULT : END_HOST,
                  err.message);
@@ -138,6 +143,23 @@ static void keep_result(struct run_call *call,
                  END_NONE, (clock_monotonic_ns() - run->start_ns) / 1000000U);
 }
 
+/* True if it ended for the lack of a block, the first time: it waits for
+ * run_heal_calls(). */
+static bool call_lacks(struct run_call *call, End end, const char *message)
+{
+    struct run *run = call->run;
+    struct run_task *state = &run->tasks[call->task];
+    if (end != END_UNAVAILABLE || state->was_healed || run->options.no_heal)
+        return false;
+    snprintf(call->lack, sizeof call->lack, "%s", message);
+    state->was_healed = true;
+    call->is_lacking = true;
+    call->ticket = 0;
+    run->lacking++;
+    schedule_not_begun(run->schedule, call->task); // Not the guest's time.
+    return true;
+}
+
 static void call_submit(struct run_call *call,
                         const struct module_ready *ready);
 
@@ -150,6 +172,8 @@ static void module_is_ready(void *context, const struct module_ready *ready)
     }
     if (call->is_checking) // Only one engine can: nothing to compare.
         keep_result(call, &call->first_outcome);
+    else if (call_lacks(call, ready->end, ready->message))
+        return;
     else
         call_end(call, ready->end, ready->message);
     call_free(call);
@@ -215,6 +239,8 @@ static void call_done(void *context, const struct run_outcome *outcome)
     adjust_ahead(call->run, &outcome->cost);
     if (call->is_checking) {
         end_check(call, outcome);
+    } else if (call_lacks(call, outcome->end, outcome->message)) {
+        return;
     } else if (outcome->end != END_NONE) {
         call_end(call, outcome->end, outcome->message);
     } else if (call->run->options.cross_check) {
@@ -349,12 +375,69 @@ void run_start(struct run *run, uint32_t task, const struct limits *limits)
     want_module(call);
 }
 
+/* --- Healing ------------------------------------------------------------- */
+
+static Status heal_for_call(struct run *run, const struct run_call *call,
+                            struct healer *healer)
+{
+    *healer =
+        (struct healer){.executor = run->executor, .modules = run->modules};
+    run_settle(run);
+    Status status = heal_inputs(healer, &call->concrete, NULL);
+    executor_on_log(run->executor, run_on_log, run);
+    if (healer->differed)
+        alarm_about(run, call->task,
+                    TEXT("a lost block was computed again and came out "
+                         "differently"));
+    return status;
+}
+
+void run_heal_calls(struct run *run)
+{
+    // Others may end, and ask for the same, meanwhile.
+    for (uint32_t index = 0; run->lacking > 0 && index < run->open_runs;
+         index++) {
+        struct run_call *call = run->open[index];
+        struct healer healer;
+        if (!call->is_lacking)
+            continue;
+        call->is_lacking = false;
+        run->lacking--;
+        const Status status = heal_for_call(run, call, &healer);
+        run->has_healed = run->has_healed || healer.healed > 0;
+        // Perhaps it was healed for another.
+        if (status == STATUS_OK && run->has_healed) {
+            want_module(call);
+        } else {
+            call_end(call, END_UNAVAILABLE, call->lack);
+            call_free(call);
+        }
+        index = UINT32_MAX; // From the beginning: the list has changed.
+    }
+}
+
+Status run_heal_result(struct run *run, const Hash *result)
+{
+    struct healer healer = {.executor = run->executor,
+                            .modules = run->modules};
+    Cid cid;
+    cid_from_hash(CODEC_DAG_CBOR, result, &cid);
+    Status status = heal_block(&healer, &cid, NULL);
+    executor_on_log(run->executor, run_on_log, run);
+    if (healer.differed)
+        alarm_about(run, TASK_OUTSIDE,
+                    TEXT("a lost result was computed again and came out "
+                         "differently"));
+    return status;
+}
+
 void run_stop(struct run *run, uint32_t task, End end)
 {
     for (uint32_t index = 0; index < run->open_runs; index++) {
         struct run_call *call = run->open[index];
         if (call->task != task)
             continue;
+        run->lacking -= call->is_lacking;
         if (call->ticket) {
             executor_cancel(run->executor, call->ticket, end);
         } else {

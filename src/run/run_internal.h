@@ -21,6 +21,7 @@ struct run_task {
     Hash result;
     struct block *block; /* of the concrete computation, until it runs */
     bool has_concrete, has_result;
+    bool was_healed; /* what it lacks now is lost for good */
     uint64_t started_ns;
     uint64_t wall_ns, cpu_ns, memory_peak, fuel, stored_bytes;
 };
@@ -52,9 +53,12 @@ struct run {
     size_t batch_bytes;
     bool batch_is_wanted; /* it holds more than computations */
     size_t task_bytes;    /* new blocks of the task at hand */
+    const Hash *producer; /* what makes the blocks of the sink, or NULL */
     uint32_t held_count;  /* tasks with a `block` */
     bool wrote;
     struct run_call **open; /* calls not over yet */
+    uint32_t lacking;       /* of them: those that lack a block */
+    bool has_healed;        /* a block, for any of them */
     uint32_t open_runs, open_capacity;
     struct run_message *messages;
     size_t message_count;
@@ -76,6 +80,11 @@ Status run_load_result(const struct run *run, const Hash *hash,
 void run_start(struct run *run, uint32_t task, const struct limits *limits);
 void run_stop(struct run *run, uint32_t task, End end);
 void run_renew_leases(struct run *run);
+/* Heals what calls ended for the lack of, and has them run again, once. Not
+ * inside a callback of the executor. */
+void run_heal_calls(struct run *run);
+/* Makes the block of a result readable again. */
+Status run_heal_result(struct run *run, const Hash *result);
 void run_on_log(void *context, uint64_t ticket, LogLevel level, Text line);
 
 /* run_record.c */

@@ -39,6 +39,8 @@ static Status put_block(void *context, const Cid *cid, Bytes block,
     struct run *run = context;
     (void)err;
     store_batch_block(batch_of(run), cid, block);
+    if (run->producer)
+        store_batch_producer(batch_of(run), cid, run->producer);
     run->batch_bytes += block.len;
     run->task_bytes += block.len;
     run->batch_is_wanted = true;
