@@ -19,18 +19,22 @@ struct content_add_options {
     uint64_t chunk_bytes; /* 0: 1 MiB */
     bool only_hash;       /* name it, store nothing */
     bool rehash;          /* do not trust the index of known files */
-    ContentProgress *progress;
+    bool keep_mode;       /* permissions go into the root of each file */
+    bool keep_mtime;
+    ContentProgress *progress; /* on the caller's thread */
     void *context;
 };
 
-/* Imports a file by its path. A file that is known by (path, inode, size,
- * mtime, ctime), unchanged for 2 s or more and still in the store is not read
- * again. Durable when it returns. STATUS_NOT_FOUND, STATUS_DENIED, STATUS_IO:
- * the file; a directory is STATUS_INVALID. */
+/* Imports a file by its path, with all cores. A file that is known by (path,
+ * inode, size, mtime, ctime), unchanged for 2 s or more and still in the store
+ * is not read again. Durable when it returns. STATUS_NOT_FOUND, STATUS_DENIED,
+ * STATUS_IO: the file; a directory is STATUS_INVALID. STATUS_BUSY: it changed
+ * while it was read. */
 Status content_add_path(struct store *store, const char *path,
                         const struct content_add_options *options, Cid *out,
                         struct error *err);
-/* Imports what `file` (open for reading, also a pipe) still has to give. */
+/* Imports what `file` (open for reading, also a pipe) still has to give;
+ * keep_mode and keep_mtime do not count. */
 Status content_add_file(struct store *store, int file, const char *name,
                         const struct content_add_options *options, Cid *out,
                         struct error *err);

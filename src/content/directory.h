@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* directory.h - a directory of files into a store, as UnixFS directories in
- * one node each. Thread: any. */
+/* directory.h - a directory of files as an argument of a task: what
+ * tree_add() does with `plain`. Thread: any. */
 #ifndef IPVM_CONTENT_DIRECTORY_H
 #define IPVM_CONTENT_DIRECTORY_H
 
@@ -8,8 +8,7 @@
 
 /* Imports the files below `path`, hidden ones included. STATUS_INVALID: a
  * symlink or special file is among them, or a name is not UTF-8; says which.
- * STATUS_LIMIT: nested deeper than 32, or a directory whose node would be
- * longer than a block. STATUS_UNSUPPORTED: options->only_hash. */
+ * STATUS_LIMIT: nested deeper than UNIXFS_DEPTH_MAX. */
 Status directory_add(struct store *store, const char *path,
                      const struct content_add_options *options, Cid *out,
                      struct error *err);

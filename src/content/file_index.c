@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "content/walk.h"
 #include "crypto/hash.h"
 
 enum {
@@ -12,17 +13,17 @@ enum {
 
 /* What must be the same for the file to be the same. */
 struct facts {
-    uint64_t device, inode, size, chunk_bytes;
+    uint64_t device, inode, size, layout;
     int64_t mtime_s, mtime_ns, ctime_s, ctime_ns;
 };
 
-static struct facts facts_of(const struct stat *stat, uint64_t chunk_bytes)
+static struct facts facts_of(const struct stat *stat, uint64_t layout)
 {
     return (struct facts){
         .device = stat->st_dev,
         .inode = stat->st_ino,
         .size = (uint64_t)stat->st_size,
-        .chunk_bytes = chunk_bytes,
+        .layout = layout,
         .mtime_s = stat->st_mtim.tv_sec,
         .mtime_ns = stat->st_mtim.tv_nsec,
         .ctime_s = stat->st_ctim.tv_sec,
@@ -41,10 +42,27 @@ static bool key_of(const char *path, Hash *key)
     return true;
 }
 
-Status file_index_get(struct store *store, const char *path,
-                      const struct stat *stat, uint64_t chunk_bytes, Cid *out)
+static Status look_for_block(void *context, const struct walk_visit *visit,
+                             struct error *err)
 {
-    struct facts now = facts_of(stat, chunk_bytes), noted;
+    (void)err;
+    return visit->block || store_has(context, visit->cid) ? STATUS_OK
+                                                          : STATUS_NOT_FOUND;
+}
+
+/* A collection may have taken parts of a file and left its root. */
+static bool is_whole(struct store *store, const Cid *cid)
+{
+    const struct walk_options options = {.skip_leaves = true,
+                                         .context = store};
+    return content_walk(store, cid, 1, &options, look_for_block, NULL) ==
+           STATUS_OK;
+}
+
+Status file_index_get(struct store *store, const char *path,
+                      const struct stat *stat, uint64_t layout, Cid *out)
+{
+    struct facts now = facts_of(stat, layout), noted;
     struct arena arena = {0};
     Bytes note;
     Hash key;
@@ -63,8 +81,8 @@ Status file_index_get(struct store *store, const char *path,
         status = STATUS_NOT_FOUND;
     }
     arena_deinit(&arena);
-    return status == STATUS_OK && store_has(store, out) ? STATUS_OK
-                                                        : STATUS_NOT_FOUND;
+    return status == STATUS_OK && is_whole(store, out) ? STATUS_OK
+                                                       : STATUS_NOT_FOUND;
 }
 
 bool file_index_is_settled(const struct stat *stat)
@@ -76,10 +94,9 @@ bool file_index_is_settled(const struct stat *stat)
 }
 
 void file_index_put(struct store_batch *batch, const char *path,
-                    const struct stat *stat, uint64_t chunk_bytes,
-                    const Cid *cid)
+                    const struct stat *stat, uint64_t layout, const Cid *cid)
 {
-    struct facts facts = facts_of(stat, chunk_bytes);
+    struct facts facts = facts_of(stat, layout);
     uint8_t note[sizeof facts + CID_BYTES_MAX];
     Hash key;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* file_index.h - spares re-hashing input files that did not change: a note
- * per path of (device, inode, size, mtime, ctime, chunk size) → CID.
+ * per path of (device, inode, size, mtime, ctime, layout) → CID.
  *
  * A file changed less than 2 s before it was read is not noted: a second
  * change within the clock's grain would go unseen. Thread: any. */
@@ -12,17 +12,17 @@
 
 #include "store/store.h"
 
-/* STATUS_OK: `*out` is what the file holds, and the store has it.
+/* `layout` stands for what the CID depends on beside the bytes.
+ * STATUS_OK: `*out` is what the file holds, and the store has all of it.
  * STATUS_NOT_FOUND: read it. */
 Status file_index_get(struct store *store, const char *path,
-                      const struct stat *stat, uint64_t chunk_bytes, Cid *out);
+                      const struct stat *stat, uint64_t layout, Cid *out);
 
 /* Whether a file with this `stat` may be noted once it is read; asked before
  * it is read. */
 bool file_index_is_settled(const struct stat *stat);
 /* `stat` from before the file was read, settled, and it is the same after. */
 void file_index_put(struct store_batch *batch, const char *path,
-                    const struct stat *stat, uint64_t chunk_bytes,
-                    const Cid *cid);
+                    const struct stat *stat, uint64_t layout, const Cid *cid);
 
 #endif
