@@ -13,15 +13,23 @@ struct block {
     uint8_t data[];
 };
 
-struct block *block_new(const Cid *cid, Bytes bytes)
+struct block *block_new_room(const Cid *cid, size_t len, uint8_t **room)
 {
-    struct block *block = heap_alloc(sizeof *block + bytes.len);
+    struct block *block = heap_alloc(sizeof *block + len);
     atomic_init(&block->references, 1);
     block->cid.len = cid->len;
     memcpy(block->cid.bytes, cid->bytes, cid->len);
-    block->len = bytes.len;
+    block->len = len;
+    *room = block->data;
+    return block;
+}
+
+struct block *block_new(const Cid *cid, Bytes bytes)
+{
+    uint8_t *room;
+    struct block *block = block_new_room(cid, bytes.len, &room);
     if (bytes.len > 0)
-        memcpy(block->data, bytes.data, bytes.len);
+        memcpy(room, bytes.data, bytes.len);
     return block;
 }
 

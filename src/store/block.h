@@ -17,6 +17,9 @@ struct block;
 /* A block with one reference; `bytes` are copied and not checked against
  * `cid`: that is the maker's duty. */
 struct block *block_new(const Cid *cid, Bytes bytes);
+/* The same with room for `len` bytes, which the maker fills in at `*room`
+ * before anybody else sees the block. */
+struct block *block_new_room(const Cid *cid, size_t len, uint8_t **room);
 struct block *block_ref(struct block *block);
 /* NULL is allowed. */
 void block_unref(struct block *block);
