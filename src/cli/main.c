@@ -22,6 +22,7 @@ static const struct command *const content[] = {
     &add_command,
     &get_command,
     &cat_command,
+    &source_command,
     NULL,
 };
 
