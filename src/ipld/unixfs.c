@@ -68,7 +68,8 @@ Status unixfs_open(const struct unixfs_source *source, Bytes cid,
 
     TRY(unixfs_load(source, cid, &loaded, err));
     *out = (struct unixfs_info){.kind = kind_of(&loaded.node),
-                                .size = loaded.node.size};
+                                .size = loaded.node.size,
+                                .metadata = loaded.node.metadata};
     unixfs_unload(source, &loaded);
     return STATUS_OK;
 }

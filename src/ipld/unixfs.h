@@ -89,9 +89,20 @@ struct unixfs_entries {
     size_t count;
 };
 
-/* Everything in a directory, HAMT or not; all of it in `arena`. Malformed are
- * also names that are empty, ".", "..", contain '/' or a zero byte, come
- * twice, or stand in a HAMT where their hash does not lead. */
+/* Takes one entry, on loan; a status other than OK ends the listing. */
+typedef Status UnixfsEach(void *context, const struct unixfs_entry *entry,
+                          struct error *err);
+
+/* Gives each entry of a directory, HAMT or not, to `each`: in the order they
+ * are stored in, a HAMT's by the hashes of their names. Holds one block for
+ * each level of a HAMT, whatever the number of entries. Malformed are also
+ * names that are empty, ".", "..", contain '/' or a zero byte, come twice, or
+ * stand in a HAMT where their hash does not lead; entries that came before
+ * that was found were given. */
+Status unixfs_each(const struct unixfs_source *source, Bytes cid,
+                   UnixfsEach *each, void *context, struct error *err);
+
+/* The same, all of them in `arena`. */
 Status unixfs_list(const struct unixfs_source *source, Bytes cid,
                    struct arena *arena, struct unixfs_entries *out,
                    struct error *err);

@@ -126,18 +126,109 @@ static Status visit_hamt(const struct unixfs_node *node,
     return STATUS_OK;
 }
 
-/* --- Listing ------------------------------------------------------------ */
+static struct place top_of(const struct unixfs_node *node)
+{
+    return (struct place){.bits = (unsigned)__builtin_ctzll(node->fanout)};
+}
+
+/* --- Each entry --------------------------------------------------------- */
+
+struct walk {
+    const struct unixfs_source *source;
+    UnixfsEach *each;
+    void *context;
+};
+
+static Status give_entry(void *context, Text name,
+                         const struct dag_pb_link *link, struct error *err)
+{
+    const struct walk *walk = context;
+    const struct unixfs_entry entry = {name, link->cid, link->tsize};
+    return walk->each(walk->context, &entry, err);
+}
+
+/* Names are checked to lead here, so no node is walked twice with success:
+ * the work is bounded by the entries given, times the depth of a trie. */
+static Status walk_shard(void *context, const struct place *below,
+                         const struct dag_pb_link *link, struct error *err)
+{
+    struct walk *walk = context;
+    struct hamt_visitor visitor = {give_entry, walk_shard, walk};
+    struct unixfs_loaded loaded;
+
+    TRY(unixfs_load(walk->source, link->cid, &loaded, err));
+    Status status = visit_hamt(&loaded.node, below, &visitor, err);
+    unixfs_unload(walk->source, &loaded);
+    return status;
+}
+
+static int compare_names(const void *left, const void *right)
+{
+    const Text *a = left, *b = right;
+    return bytes_compare(text_bytes(*a), text_bytes(*b));
+}
+
+/* The names of a directory in one node; nothing makes them stand in order. */
+static Status check_names(const struct dag_pb_node *dag, struct error *err)
+{
+    Text *names = heap_array(dag->count, sizeof *names);
+    Status status = STATUS_OK;
+
+    for (size_t index = 0; index < dag->count && status == STATUS_OK;
+         index++) {
+        names[index] = dag->links[index].name;
+        status = check_name(names[index], err);
+    }
+    if (status == STATUS_OK && dag->count > 1)
+        qsort(names, dag->count, sizeof *names, compare_names);
+    for (size_t index = 1; index < dag->count && status == STATUS_OK; index++)
+        if (text_equal(names[index - 1], names[index]))
+            status = malformed("a name comes twice", err);
+    free(names);
+    return status;
+}
+
+static Status walk_directory(struct walk *walk, const struct unixfs_node *node,
+                             struct error *err)
+{
+    if (node->type == UNIXFS_NODE_HAMT) {
+        struct hamt_visitor visitor = {give_entry, walk_shard, walk};
+        struct place top = top_of(node);
+        return visit_hamt(node, &top, &visitor, err);
+    }
+    if (node->type != UNIXFS_NODE_DIRECTORY)
+        return fail(err, STATUS_INVALID, "not a directory");
+    TRY(check_names(&node->dag, err));
+    for (size_t index = 0; index < node->dag.count; index++) {
+        const struct dag_pb_link *link = &node->dag.links[index];
+        TRY(give_entry(walk, link->name, link, err));
+    }
+    return STATUS_OK;
+}
+
+Status unixfs_each(const struct unixfs_source *source, Bytes cid,
+                   UnixfsEach *each, void *context, struct error *err)
+{
+    struct walk walk = {source, each, context};
+    struct unixfs_loaded loaded;
+
+    TRY(unixfs_load(source, cid, &loaded, err));
+    Status status = walk_directory(&walk, &loaded.node, err);
+    unixfs_unload(source, &loaded);
+    return status;
+}
+
+/* --- All entries -------------------------------------------------------- */
 
 struct listing {
-    const struct unixfs_source *source;
     struct arena *arena;
     struct unixfs_entry *items; /* on the heap while it grows */
     size_t count;
     size_t capacity;
 };
 
-static Status add_entry(void *context, Text name,
-                        const struct dag_pb_link *link, struct error *err)
+static Status keep_entry(void *context, const struct unixfs_entry *entry,
+                         struct error *err)
 {
     struct listing *listing = context;
     (void)err;
@@ -147,83 +238,33 @@ static Status add_entry(void *context, Text name,
                                      sizeof *listing->items);
     }
     listing->items[listing->count++] = (struct unixfs_entry){
-        arena_copy_text(listing->arena, name),
-        arena_copy_bytes(listing->arena, link->cid), link->tsize};
+        arena_copy_text(listing->arena, entry->name),
+        arena_copy_bytes(listing->arena, entry->cid), entry->tsize};
     return STATUS_OK;
 }
 
-static Status list_shard(void *context, const struct place *below,
-                         const struct dag_pb_link *link, struct error *err)
+static int compare_entries(const void *left, const void *right)
 {
-    struct listing *listing = context;
-    struct hamt_visitor visitor = {add_entry, list_shard, listing};
-    struct unixfs_loaded loaded;
-
-    TRY(unixfs_load(listing->source, link->cid, &loaded, err));
-    Status status = visit_hamt(&loaded.node, below, &visitor, err);
-    unixfs_unload(listing->source, &loaded);
-    return status;
-}
-
-static struct place top_of(const struct unixfs_node *node)
-{
-    return (struct place){.bits = (unsigned)__builtin_ctzll(node->fanout)};
-}
-
-static Status list_node(struct listing *listing,
-                        const struct unixfs_node *node, struct error *err)
-{
-    if (node->type == UNIXFS_NODE_HAMT) {
-        struct hamt_visitor visitor = {add_entry, list_shard, listing};
-        struct place top = top_of(node);
-        return visit_hamt(node, &top, &visitor, err);
-    }
-    if (node->type != UNIXFS_NODE_DIRECTORY)
-        return fail(err, STATUS_INVALID, "not a directory");
-    for (size_t index = 0; index < node->dag.count; index++) {
-        const struct dag_pb_link *link = &node->dag.links[index];
-        TRY(check_name(link->name, err));
-        TRY(add_entry(listing, link->name, link, err));
-    }
-    return STATUS_OK;
-}
-
-static int compare_entries(const void *a, const void *b)
-{
-    const struct unixfs_entry *left = a, *right = b;
-    return bytes_compare(text_bytes(left->name), text_bytes(right->name));
-}
-
-static Status finish_listing(struct listing *listing,
-                             struct unixfs_entries *out, struct error *err)
-{
-    size_t count = listing->count;
-    if (count > 1)
-        qsort(listing->items, count, sizeof *listing->items, compare_entries);
-    for (size_t index = 1; index < count; index++)
-        if (text_equal(listing->items[index - 1].name,
-                       listing->items[index].name))
-            return malformed("a name comes twice", err);
-    struct unixfs_entry *items =
-        arena_array(listing->arena, count, sizeof *items);
-    if (count)
-        memcpy(items, listing->items, count * sizeof *items);
-    *out = (struct unixfs_entries){items, count};
-    return STATUS_OK;
+    const struct unixfs_entry *a = left, *b = right;
+    return bytes_compare(text_bytes(a->name), text_bytes(b->name));
 }
 
 Status unixfs_list(const struct unixfs_source *source, Bytes cid,
                    struct arena *arena, struct unixfs_entries *out,
                    struct error *err)
 {
-    struct listing listing = {.source = source, .arena = arena};
-    struct unixfs_loaded loaded;
+    struct listing listing = {.arena = arena};
 
-    TRY(unixfs_load(source, cid, &loaded, err));
-    Status status = list_node(&listing, &loaded.node, err);
-    unixfs_unload(source, &loaded);
-    if (status == STATUS_OK)
-        status = finish_listing(&listing, out, err);
+    Status status = unixfs_each(source, cid, keep_entry, &listing, err);
+    if (status == STATUS_OK) {
+        size_t count = listing.count;
+        struct unixfs_entry *items = arena_array(arena, count, sizeof *items);
+        if (count > 0)
+            memcpy(items, listing.items, count * sizeof *items);
+        if (count > 1)
+            qsort(items, count, sizeof *items, compare_entries);
+        *out = (struct unixfs_entries){items, count};
+    }
     free(listing.items);
     return status;
 }

@@ -10,6 +10,7 @@
 #define IPVM_IPLD_UNIXFS_NODE_H
 
 #include "ipld/dag_pb.h"
+#include "ipld/unixfs.h"
 
 typedef enum {
     UNIXFS_NODE_RAW = 0,
@@ -46,6 +47,7 @@ struct unixfs_node {
     uint64_t size;          /* of a file: data and all children */
     const uint64_t *sizes;  /* of a file: of each child, none of them 0 */
     uint64_t fanout;        /* of a HAMT: a power of two */
+    struct unixfs_metadata metadata;
     struct dag_pb_node dag; /* the children are dag.links */
 };
 
@@ -58,8 +60,11 @@ struct unixfs_node {
  *    there is a size, not 0, for each child;
  *  - raw nodes and symlinks have no children, directories have no data;
  *  - a HAMT's fanout is a power of two from 8 to 1024, its hash murmur3, and
- *    as many bits are set as there are children.
- * Unknown inner fields are skipped. */
+ *    as many bits are set as there are children;
+ *  - a mode fits in 32 bits, of which those above 07777 mean nothing; mtime
+ *    has seconds and, if it has nanoseconds, 1 to 999,999,999 of them;
+ *  - the target of a symlink has no zero byte.
+ * Unknown inner fields are skipped, in mtime too. */
 Status unixfs_node_read(uint64_t codec, Bytes block, struct arena *arena,
                         struct unixfs_node *out, struct error *err);
 

@@ -294,7 +294,8 @@ static void files_of_any_shape_read_back(void **state)
         struct block_map blocks = {.on_loan = 0};
         struct unixfs_block_sink sink = block_map_sink(&blocks);
         struct unixfs_source source = block_map_source(&blocks);
-        struct unixfs_writer_options options = {1 + below(50), 2 + below(9)};
+        struct unixfs_writer_options options = {.chunk_size = 1 + below(50),
+                                                .links_max = 2 + below(9)};
         struct unixfs_writer *writer = unixfs_writer_new(&options, &sink);
         size_t len = below(3000), done = 0;
         Bytes bytes = pattern(len);

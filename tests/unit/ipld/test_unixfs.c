@@ -74,7 +74,8 @@ static void reads_any_range_and_only_the_blocks_it_needs(void **state)
     struct block_map blocks = {.on_loan = 0};
     struct unixfs_block_sink sink = block_map_sink(&blocks);
     struct unixfs_source source = block_map_source(&blocks);
-    struct unixfs_writer_options options = {16, 3};
+    struct unixfs_writer_options options = {.chunk_size = 16,
+                                            .links_max = 3};
     struct unixfs_writer *writer = unixfs_writer_new(&options, &sink);
     Bytes bytes = pattern(LEN);
     Cid root;

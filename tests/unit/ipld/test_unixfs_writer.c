@@ -50,7 +50,8 @@ static Bytes text_bytes_of(const Cid *cid, char text[CID_TEXT_MAX])
 static void write_in_steps(const struct known *row, Bytes bytes, size_t step,
                            struct block_map *blocks, Cid *root)
 {
-    struct unixfs_writer_options options = {row->chunk_size, row->links_max};
+    struct unixfs_writer_options options = {.chunk_size = row->chunk_size,
+                                            .links_max = row->links_max};
     struct unixfs_block_sink sink = block_map_sink(blocks);
     struct unixfs_writer *writer = unixfs_writer_new(&options, &sink);
     uint64_t size;
