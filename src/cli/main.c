@@ -22,6 +22,8 @@ static const struct command *const content[] = {
     &add_command,
     &get_command,
     &cat_command,
+    &block_command,
+    &dag_command,
     &source_command,
     NULL,
 };

@@ -6,8 +6,12 @@
 #include "cli/command.h"
 
 extern const struct command add_command;
+extern const struct command block_command;
+extern const struct command block_rm_command;
 extern const struct command cat_command;
 extern const struct command completion_command;
+extern const struct command dag_command;
+extern const struct command dag_stat_command;
 extern const struct command embed_command;
 extern const struct command explain_command;
 extern const struct command get_command;

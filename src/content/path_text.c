@@ -68,6 +68,52 @@ static Status unescape(Text text, struct arena *arena, Text *out,
     return STATUS_OK;
 }
 
+/* --- name: --------------------------------------------------------------- */
+
+/* Where the last '/' before `len` stands, or 0. */
+static size_t shorter(Text text, size_t len)
+{
+    while (len > 0 && text.data[len - 1] != '/')
+        len--;
+    return len > 0 ? len - 1 : 0;
+}
+
+/* The longest name that is set. */
+static Status read_name(struct store *store, struct path_text *out,
+                        struct error *err)
+{
+    const Text text = out->path;
+    size_t len = text.len;
+    while (len > NAME_LEN_MAX)
+        len = shorter(text, len);
+    while (len > 0 && text.data[len - 1] == '/')
+        len--;
+    const Text longest = {text.data, len};
+    struct error why = {0};
+    bool is_name = false; // Some prefix could be one, set or not.
+    for (; len > 0; len = shorter(text, len)) {
+        const Text name = {text.data, len};
+        if (name_check(name, len == longest.len ? &why : NULL) != STATUS_OK)
+            continue;
+        const Status status = name_get(store, name, &out->root, err);
+        if (status == STATUS_OK)
+            out->root_len = len;
+        if (status != STATUS_NOT_FOUND)
+            return status;
+        is_name = true;
+    }
+    if (longest.len == 0)
+        return fail(err, STATUS_INVALID,
+                    "name: is not followed by a name, such as "
+                    "name:photo/latest");
+    if (!is_name)
+        return fail(err, STATUS_INVALID, "%s", why.message);
+    return fail(err, STATUS_NOT_FOUND,
+                "no name is set that %.*s begins with; `ipvm name ls` lists "
+                "them",
+                (int)(longest.len > 80 ? 80 : longest.len), longest.data);
+}
+
 /* --- All ----------------------------------------------------------------- */
 
 static Status read_cid(struct path_text *out, struct error *err)
@@ -97,7 +143,8 @@ Status path_text_read(struct store *store, Text text, struct arena *arena,
                        "the path is not UTF-8 at byte %zu", bad);
     if (is_url)
         return read_cid(out, err);
-    (void)store;
+    if (cut_prefix(&out->path, TEXT("name:")))
+        return read_name(store, out, err);
     out->plain = cut_prefix(&out->path, TEXT("/ipld/"));
     if (!out->plain)
         cut_prefix(&out->path, TEXT("/ipfs/"));

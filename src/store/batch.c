@@ -95,6 +95,12 @@ Status store_batch_foreign_block(struct store_batch *batch, const Cid *cid,
     return STATUS_OK;
 }
 
+void store_batch_remove_block(struct store_batch *batch, const Cid *cid)
+{
+    batch_add(batch, OPERATION_REMOVE, TABLE_BLOCKS, cid_multihash(cid),
+              (Bytes){NULL, 0});
+}
+
 void store_batch_memo(struct store_batch *batch, const Hash *concrete,
                       const struct memo_entry *entry)
 {

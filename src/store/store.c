@@ -90,7 +90,7 @@ static struct block *pending_block(struct store *store, const Cid *cid)
     queue_lock(store->queue);
     const struct operation *found =
         queue_newest(store->queue, TABLE_BLOCKS, cid_multihash(cid));
-    if (found)
+    if (found && found->block) // None: it is being removed.
         block = block_ref(found->block);
     queue_unlock(store->queue);
     return block;

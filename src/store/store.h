@@ -69,6 +69,10 @@ void store_batch_block(struct store_batch *batch, const Cid *cid, Bytes bytes);
 Status store_batch_foreign_block(struct store_batch *batch, const Cid *cid,
                                  Bytes bytes, struct error *err);
 
+/* Removes a block, needed or not (gc.h removes those that are not). What living
+ * processes have in memory they may go on answering with. */
+void store_batch_remove_block(struct store_batch *batch, const Cid *cid);
+
 /* Makes the batch durable; returns after it is. The batch is empty then and
  * may be used again. STATUS_FULL, STATUS_IO, STATUS_DENIED: nothing of it was
  * kept. */
