@@ -56,6 +56,7 @@ if ! command -v dpkg-query > /dev/null; then
 fi
 
 tools/rust.sh > /dev/null || sets+=(rust)
+[[ $1 != test ]] || tools/node.sh --found || sets+=(node)
 lines=$(wanted "${sets[@]}" | missing)
 [[ -n $lines ]] || exit 0
 
