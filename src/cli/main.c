@@ -28,6 +28,11 @@ static const struct command *const content[] = {
     NULL,
 };
 
+static const struct command *const keeping[] = {
+    &fsck_command,
+    NULL,
+};
+
 static const struct command *const help[] = {
     &help_command_entry,
     &completion_command,
@@ -38,6 +43,7 @@ static const struct command *const help[] = {
 const struct topic topics[] = {
     {"run", running},
     {"content", content},
+    {"store", keeping},
     {"help", help},
     {NULL, NULL},
 };

@@ -14,6 +14,7 @@ extern const struct command dag_command;
 extern const struct command dag_stat_command;
 extern const struct command embed_command;
 extern const struct command explain_command;
+extern const struct command fsck_command;
 extern const struct command get_command;
 extern const struct command graph_command;
 extern const struct command help_command_entry;
