@@ -102,7 +102,7 @@ static void print_json(const struct counting *counting,
 static void print_text(const struct counting *counting,
                        const struct dag_size *dags, size_t count)
 {
-    char name[CID_TEXT_MAX], total[SHORT_TEXT_MAX], shared[SHORT_TEXT_MAX];
+    char name[CID_TEXT_MAX];
     const uint64_t shared_bytes =
         counting->redundant_bytes - counting->unique.bytes;
     printf("%-59s\t%-15s\tSize\n", "CID", "Blocks");
@@ -112,13 +112,11 @@ static void print_text(const struct counting *counting,
                (unsigned long long)dags[at].blocks,
                (unsigned long long)dags[at].bytes);
     }
-    printf("\nSummary\nTotal Size: %llu (%s)\nUnique Blocks: %llu\n"
-           "Shared Size: %llu (%s)\nRatio: %f\n",
+    printf("\nSummary\nTotal Size: %llu\nUnique Blocks: %llu\n"
+           "Shared Size: %llu\nRatio: %f\n",
            (unsigned long long)counting->unique.bytes,
-           show_bytes(counting->unique.bytes, total),
            (unsigned long long)counting->unique.blocks,
-           (unsigned long long)shared_bytes, show_bytes(shared_bytes, shared),
-           ratio_of(counting));
+           (unsigned long long)shared_bytes, ratio_of(counting));
 }
 
 static int dag_stat(struct cli *cli)

@@ -5,24 +5,70 @@
 #include "ipld/dag_json.h"
 #include "ipld/dag_pb.h"
 
+/* What the multicodec table tags as ipld or serialization, by code. */
 static const struct {
     uint64_t code;
     const char *name;
 } names[] = {
+    {0x50, "protobuf"},
     {0x51, "cbor"},
     {CODEC_RAW, "raw"},
+    {0x60, "rlp"},
+    {0x63, "bencode"},
     {CODEC_DAG_PB, "dag-pb"},
     {CODEC_DAG_CBOR, "dag-cbor"},
     {CODEC_LIBP2P_KEY, "libp2p-key"},
     {0x78, "git-raw"},
-    {0x90, "eth-block"},
-    {0x0129, "dag-json"},
-    {0x0200, "json"},
-    {0x0202, "car"},
+    {0x7b, "torrent-info"},
+    {0x7c, "torrent-file"},
+    {0x80, "blake3-hashseq"},
+    {0x81, "leofcoin-block"},
+    {0x82, "leofcoin-tx"},
+    {0x83, "leofcoin-pr"},
     {0x85, "dag-jose"},
     {0x86, "dag-cose"},
+    {0x90, "eth-block"},
+    {0x91, "eth-block-list"},
+    {0x92, "eth-tx-trie"},
+    {0x93, "eth-tx"},
+    {0x94, "eth-tx-receipt-trie"},
+    {0x95, "eth-tx-receipt"},
+    {0x96, "eth-state-trie"},
+    {0x97, "eth-account-snapshot"},
+    {0x98, "eth-storage-trie"},
+    {0x99, "eth-receipt-log-trie"},
+    {0x9a, "eth-receipt-log"},
     {0xb0, "bitcoin-block"},
+    {0xb1, "bitcoin-tx"},
+    {0xb2, "bitcoin-witness-commitment"},
+    {0xc0, "zcash-block"},
+    {0xc1, "zcash-tx"},
+    {0xd0, "stellar-block"},
+    {0xd1, "stellar-tx"},
+    {0xe0, "decred-block"},
+    {0xe1, "decred-tx"},
+    {0xf0, "dash-block"},
+    {0xf1, "dash-tx"},
+    {0xfa, "swarm-manifest"},
+    {0xfb, "swarm-feed"},
+    {0xfc, "beeson"},
+    {CODEC_DAG_JSON, "dag-json"},
+    {0x1f0, "swhid-1-snp"},
+    {0x200, "json"},
+    {0x201, "messagepack"},
+    {0x202, "car"},
+    {0x210, "x509-certificate"},
+    {0x300, "ipns-record"},
+    {0x400, "car-index-sorted"},
+    {0x401, "car-multihash-index-sorted"},
+    {0x1208, "provenance-log"},
+    {0x1209, "provenance-log-entry"},
+    {0x120a, "provenance-log-script"},
+    {0xb403, "rdfc-1"},
+    {0xb501, "ssz"},
+    {0xb601, "json-jcs"},
     {0xf101, "fil-commitment-unsealed"},
+    {0xf102, "fil-commitment-sealed"},
 };
 
 const char *codec_name(uint64_t codec)
@@ -148,6 +194,8 @@ Status codec_links(uint64_t codec, Bytes block, CodecLink *each, void *context,
     Status status = STATUS_OK;
     if (codec == CODEC_RAW || !codec_is_known(codec))
         return STATUS_OK;
+    if (codec == CODEC_DAG_CBOR)
+        return dag_cbor_links(block, each, context, err);
     if (codec == CODEC_DAG_PB) {
         status = dag_pb_decode(block, &arena, &node, err);
         for (size_t index = 0; status == STATUS_OK && index < node.count;

@@ -6,8 +6,10 @@
  *     dag-json   a value
  *     dag-pb     {"Data"?: bytes, "Links": [ … ]}
  *
- * Always strict: what a codec would write differently is refused. Blocks of
- * other codecs are bytes that nobody here looks into. Thread: any. */
+ * Always strict: what a codec forbids is refused. What decodes as dag-cbor is
+ * encoded to the same bytes; dag-json may have blanks and keys in any order,
+ * dag-pb data in front of its links. Blocks of other codecs are bytes that
+ * nobody here looks into. Thread: any. */
 #ifndef IPVM_IPLD_CODEC_H
 #define IPVM_IPLD_CODEC_H
 
@@ -34,7 +36,8 @@ Status codec_encode(uint64_t codec, const Value *value, struct buffer *out,
  * they stand there; a status other than OK ends it. `cid` is a well-formed
  * binary CID of any length, borrowed from the block. */
 typedef Status CodecLink(void *context, Bytes cid, struct error *err);
-/* Unknown codecs have no links. STATUS_INVALID: malformed. */
+/* Unknown codecs have no links. Refuses what codec_decode() refuses; some links
+ * may have been told before that is found out. Builds no tree for dag-cbor. */
 Status codec_links(uint64_t codec, Bytes block, CodecLink *each, void *context,
                    struct error *err);
 

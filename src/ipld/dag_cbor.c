@@ -7,7 +7,10 @@
  * A list or map says how many items follow before they are seen. So that a
  * small block cannot claim a big tree, `owed` counts the items that were
  * claimed and not yet read, in all open lists and maps together: each takes a
- * byte at least, so it may never be more than the bytes that are left. */
+ * byte at least, so it may never be more than the bytes that are left.
+ *
+ * Decoding and looking for links are one reader, so that both refuse the same:
+ * with `each`, what is read is told or forgotten instead of kept. */
 #include "ipld/dag_cbor.h"
 
 #include <math.h>
@@ -36,9 +39,11 @@ struct decoder {
     const uint8_t *at;
     const uint8_t *end;
     size_t owed;
-    size_t items;   /* members of all lists and maps so far */
-    unsigned depth; /* open lists and maps */
-    struct arena *arena;
+    size_t items;        /* members of all lists and maps so far */
+    unsigned depth;      /* open lists and maps */
+    struct arena *arena; /* for the tree; NULL: there is none */
+    CborLink *each;      /* if there is no tree: told every link */
+    void *context;
     struct error *err;
 };
 
@@ -145,7 +150,9 @@ static Status read_link(struct decoder *decoder, uint64_t tag, Value *out)
     out->link = bytes_from(bytes, 1);
     Status status = cid_check_bytes(out->link, decoder->err);
     if (status == STATUS_OK)
-        return STATUS_OK;
+        return decoder->each
+                   ? decoder->each(decoder->context, out->link, decoder->err)
+                   : STATUS_OK;
     if (decoder->err)
         decoder->err->offset += (size_t)(out->link.data - decoder->start);
     return fail_in(decoder->err, status, "dag-cbor: link");
@@ -207,10 +214,12 @@ static Status open_items(struct decoder *decoder, uint64_t count,
 }
 
 /* Room for `count` things, which open_items() has bounded. Empty lists and
- * maps, one byte each, take none. */
+ * maps, one byte each, take none; nor does what is not to be kept. */
 static void *take_array(struct decoder *decoder, uint64_t count, size_t size)
 {
-    return count ? arena_alloc(decoder->arena, (size_t)count * size) : NULL;
+    return count && decoder->arena
+               ? arena_alloc(decoder->arena, (size_t)count * size)
+               : NULL;
 }
 
 static Status read_list(struct decoder *decoder, uint64_t count, Value *out)
@@ -218,16 +227,16 @@ static Status read_list(struct decoder *decoder, uint64_t count, Value *out)
     TRY(open_items(decoder, count, 1));
     Value *items = take_array(decoder, count, sizeof *items);
     for (size_t index = 0; index < count; index++) {
+        Value forgotten;
         decoder->owed--;
-        TRY(read_value(decoder, &items[index]));
+        TRY(read_value(decoder, items ? &items[index] : &forgotten));
     }
     decoder->depth--;
     *out = value_list(items, (size_t)count);
     return STATUS_OK;
 }
 
-static Status read_key(struct decoder *decoder, const struct value_entry *last,
-                       Text *out)
+static Status read_key(struct decoder *decoder, const Text *last, Text *out)
 {
     const uint8_t *head = decoder->at;
     if (bytes_left(decoder) == 0)
@@ -239,7 +248,7 @@ static Status read_key(struct decoder *decoder, const struct value_entry *last,
     if (len >= 24)
         TRY(read_long_number(decoder, (unsigned)len, &len));
     TRY(read_text(decoder, len, out));
-    int order = last ? value_key_compare(last->key, *out) : -1;
+    int order = last ? value_key_compare(*last, *out) : -1;
     if (order >= 0)
         return invalid(decoder, head,
                        order == 0 ? "map key appears twice"
@@ -249,15 +258,18 @@ static Status read_key(struct decoder *decoder, const struct value_entry *last,
 
 static Status read_map(struct decoder *decoder, uint64_t count, Value *out)
 {
-    struct value_entry *last = NULL;
+    Text keys[2]; // This one and the last, by turns.
 
     TRY(open_items(decoder, count, 2));
     struct value_entry *entries = take_array(decoder, count, sizeof *entries);
     for (size_t index = 0; index < count; index++) {
+        Value forgotten;
+        Text *key = &keys[index & 1];
         decoder->owed -= 2;
-        TRY(read_key(decoder, last, &entries[index].key));
-        TRY(read_value(decoder, &entries[index].value));
-        last = &entries[index];
+        TRY(read_key(decoder, index > 0 ? &keys[~index & 1] : NULL, key));
+        if (entries)
+            entries[index].key = *key;
+        TRY(read_value(decoder, entries ? &entries[index].value : &forgotten));
     }
     decoder->depth--;
     *out = (Value){.kind = VALUE_MAP, .map = {entries, (size_t)count}};
@@ -297,19 +309,28 @@ static Status read_value(struct decoder *decoder, Value *out)
     }
 }
 
+static Status read_whole(struct decoder *decoder, Bytes bytes, Value *out)
+{
+    static const uint8_t nothing[1];
+    decoder->start = decoder->at = bytes.data ? bytes.data : nothing;
+    decoder->end = decoder->start + bytes.len;
+    TRY(read_value(decoder, out));
+    if (decoder->at != decoder->end)
+        return invalid(decoder, decoder->at, "bytes after the value");
+    return STATUS_OK;
+}
+
 Status dag_cbor_decode(Bytes bytes, struct arena *arena, Value *out,
                        struct error *err)
 {
-    static const uint8_t nothing[1];
-    const uint8_t *start = bytes.data ? bytes.data : nothing;
-    struct decoder decoder = {.start = start,
-                              .at = start,
-                              .end = start + bytes.len,
-                              .arena = arena,
-                              .err = err};
+    struct decoder decoder = {.arena = arena, .err = err};
+    return read_whole(&decoder, bytes, out);
+}
 
-    TRY(read_value(&decoder, out));
-    if (decoder.at != decoder.end)
-        return invalid(&decoder, decoder.at, "bytes after the value");
-    return STATUS_OK;
+Status dag_cbor_links(Bytes bytes, CborLink *each, void *context,
+                      struct error *err)
+{
+    struct decoder decoder = {.each = each, .context = context, .err = err};
+    Value forgotten;
+    return read_whole(&decoder, bytes, &forgotten);
 }

@@ -13,6 +13,14 @@
 Status dag_cbor_decode(Bytes bytes, struct arena *arena, Value *out,
                        struct error *err);
 
+/* Told each link, in the order they are written; a status other than OK ends
+ * it. `cid` is a well-formed binary CID of any length, borrowed. */
+typedef Status CborLink(void *context, Bytes cid, struct error *err);
+/* Refuses what dag_cbor_decode() refuses, builds nothing. What is malformed
+ * may have told links before that is found out. */
+Status dag_cbor_links(Bytes bytes, CborLink *each, void *context,
+                      struct error *err);
+
 /* Appends the one encoding of `value`. Check buffer_status() after a row. */
 void dag_cbor_encode(const Value *value, struct buffer *out);
 
