@@ -159,6 +159,153 @@ static void a_file_up_to_one_chunk_is_one_raw_block(void **state)
     free((void *)(uintptr_t)bytes.data);
 }
 
+/* Made with boxo v0.42.0 (importer/balanced) over the bytes of pattern(); rows
+ * with raw leaves and one chunk, where boxo drops the metadata, with
+ * ipfs-unixfs-importer 17.1.1. */
+static const struct kept {
+    size_t len;
+    size_t chunk_size;
+    size_t links_max;
+    bool wrap_leaves;
+    struct unixfs_metadata metadata;
+    uint64_t tsize;
+    const char *cid;
+} kept[] = {
+#define EARLIER                                                               \
+    {                                                                         \
+        .has_mode = true, .mode = 04755, .has_mtime = true, .mtime_s = -5     \
+    }
+#define LATER                                                                 \
+    {                                                                         \
+        .has_mode = true, .mode = 0644, .has_mtime = true,                    \
+        .mtime_s = 1700000000, .mtime_ns = 123456789                          \
+    }
+    {0, 1 << 20, 1024, true, LATER, 22,
+     "bafybeigb3ns7jqhfj565ymgip2dq267mr6gytxi7wvklhbwx4sbh6vdim4"},
+    {0, 1 << 20, 1024, false, EARLIER, 22,
+     "bafybeib4bohmcl74isltrdw4wabrv53eyx7sezf7ccglztw4q5w2ooeeui"},
+    {1, 1 << 20, 1024, true, LATER, 25,
+     "bafybeidfmqh3f3tqqjmtjjklw64ueq7535dh76mjsxx6fth65eak5hldaa"},
+    {1, 1 << 20, 1024, false, EARLIER, 25,
+     "bafybeicn3mkpg63fslua7tnqpg6k3wkzyd2dnxcqgbcucfcem35uokpide"},
+    {1048576, 1 << 20, 1024, true, LATER, 1048606,
+     "bafybeia2a6ns762sdukz27a53ra6vt65b5y23egsiv7vndgb3cpz6jdcqy"},
+    {1048576, 1 << 20, 1024, false, EARLIER, 1048606,
+     "bafybeihu4iecqlsqcyvugkokqbgbuwqokyp2l42gwgjhvbxk4mdo2owyn4"},
+    {1048577, 1 << 20, 1024, true, LATER, 1048719,
+     "bafybeiecky7w5j7wmd65czx7vb23mrec37xdothovmwfxmprq3ovx3i5qm"},
+    {1048577, 1 << 20, 1024, false, EARLIER, 1048697,
+     "bafybeie7kd34xzp2cizbzocc6j5trxnefi2qsqsmqafpa4cyrl2nisenae"},
+    {3000000, 1 << 20, 1024, true, LATER, 3000217,
+     "bafybeib2eyhhge4adolkwujo5qvr6vch2figi2ueaqwpate42poxxqg6sq"},
+    {3000000, 1 << 20, 1024, false, EARLIER, 3000175,
+     "bafybeigblq7teecza6jgdbsdjnnpbhqppgpfzqivabude434sqihbt3sa4"},
+    {300,
+     16,
+     3,
+     true,
+     {.has_mode = true, .mode = 0600},
+     1868,
+     "bafybeibxdcr5jz5p7rwltwshohpf7o2ndcbs2ldoagtbziewh5nyegthfq"},
+    {300,
+     16,
+     3,
+     false,
+     {.has_mode = true, .mode = 0600},
+     1716,
+     "bafybeiama5bhfdxpufehiyc4tp45k6vrh7dappbs4rwyrsv7jskeun2tna"},
+    {300,
+     16,
+     3,
+     true,
+     {.has_mtime = true, .mtime_s = -5},
+     1878,
+     "bafybeiavxv27bsx4soty5lzwc7frngxubizkfuktlyllnd2pwqhhnxqrgq"},
+};
+
+/* Writes a row in pieces of `step` and says what its blocks take. */
+static uint64_t write_kept(const struct kept *row, Bytes bytes, size_t step,
+                           struct block_map *blocks, Cid *root)
+{
+    struct unixfs_writer_options options = {.chunk_size = row->chunk_size,
+                                            .links_max = row->links_max,
+                                            .metadata = row->metadata,
+                                            .wrap_leaves = row->wrap_leaves};
+    struct unixfs_block_sink sink = block_map_sink(blocks);
+    struct unixfs_writer *writer = unixfs_writer_new(&options, &sink);
+
+    while (bytes.len > 0) {
+        size_t len = bytes.len < step ? bytes.len : step;
+        assert_int_equal(
+            unixfs_writer_add(writer, bytes_of(bytes.data, len), NULL),
+            STATUS_OK);
+        bytes = bytes_from(bytes, len);
+    }
+    assert_int_equal(unixfs_writer_finish(writer, root, NULL, NULL),
+                     STATUS_OK);
+    uint64_t tsize = unixfs_writer_tsize(writer);
+    unixfs_writer_free(writer);
+    return tsize;
+}
+
+static void keeps_mode_and_mtime_as_others_keep_them(void **state)
+{
+    (void)state;
+    for (size_t index = 0; index < sizeof kept / sizeof kept[0]; index++) {
+        const struct kept *row = &kept[index];
+        const size_t steps[] = {row->len + 1, row->chunk_size, 3 * 4321};
+        Bytes bytes = pattern(row->len);
+        for (size_t step = 0; step < 3; step++) {
+            struct block_map blocks = {.on_loan = 0};
+            struct unixfs_source source = block_map_source(&blocks);
+            struct known shape = {.len = row->len};
+            struct unixfs_info info;
+            char text[CID_TEXT_MAX];
+            Cid root;
+
+            uint64_t tsize =
+                write_kept(row, bytes, steps[step], &blocks, &root);
+            text_bytes_of(&root, text);
+            assert_string_equal(text, row->cid);
+            assert_int_equal(tsize, row->tsize);
+            check_reads_back(&shape, bytes, &blocks, &root);
+            assert_int_equal(
+                unixfs_open(&source, cid_bytes(&root), &info, NULL),
+                STATUS_OK);
+            assert_int_equal(info.metadata.has_mode, row->metadata.has_mode);
+            assert_int_equal(info.metadata.mode, row->metadata.mode);
+            assert_int_equal(info.metadata.has_mtime, row->metadata.has_mtime);
+            assert_int_equal(info.metadata.mtime_s, row->metadata.mtime_s);
+            assert_int_equal(info.metadata.mtime_ns, row->metadata.mtime_ns);
+            block_map_deinit(&blocks);
+        }
+        free((void *)(uintptr_t)bytes.data);
+    }
+}
+
+/* Whoever hashes leaves elsewhere must not lose what the root was to keep. */
+static void one_leaf_from_elsewhere_cannot_keep_metadata(void **state)
+{
+    (void)state;
+    struct block_map blocks = {.on_loan = 0};
+    struct unixfs_block_sink sink = block_map_sink(&blocks);
+    struct unixfs_writer_options options = {
+        .chunk_size = 4, .metadata = {.has_mode = true, .mode = 0644}};
+    Cid leaf, root;
+
+    cid_of(CODEC_RAW, bytes_of("abcd", 4), &leaf);
+    for (size_t leaves = 1; leaves <= 2; leaves++) {
+        struct unixfs_writer *writer = unixfs_writer_new(&options, &sink);
+        for (size_t index = 0; index < leaves; index++)
+            assert_int_equal(unixfs_writer_leaf(writer, &leaf, 4, NULL),
+                             STATUS_OK);
+        assert_int_equal(unixfs_writer_finish(writer, &root, NULL, NULL),
+                         leaves == 1 ? STATUS_INVALID : STATUS_OK);
+        unixfs_writer_free(writer);
+    }
+    block_map_deinit(&blocks);
+}
+
 static Status refuse_third(void *context, const Cid *cid, Bytes block,
                            struct error *err)
 {
@@ -226,6 +373,8 @@ int main(void)
         cmocka_unit_test(gives_files_the_cids_that_others_give_them),
         cmocka_unit_test(the_size_of_the_pieces_does_not_matter),
         cmocka_unit_test(a_file_up_to_one_chunk_is_one_raw_block),
+        cmocka_unit_test(keeps_mode_and_mtime_as_others_keep_them),
+        cmocka_unit_test(one_leaf_from_elsewhere_cannot_keep_metadata),
         cmocka_unit_test(a_failure_of_the_sink_stays),
         cmocka_unit_test(reproduces_the_cid_of_an_older_kubo),
     };
