@@ -20,6 +20,7 @@ static const struct command *const running[] = {
 
 static const struct command *const content[] = {
     &add_command,
+    &ls_command,
     &get_command,
     &cat_command,
     &block_command,

@@ -19,6 +19,7 @@ extern const struct command get_command;
 extern const struct command graph_command;
 extern const struct command help_command_entry;
 extern const struct command inspect_command;
+extern const struct command ls_command;
 extern const struct command run_command;
 extern const struct command source_command;
 extern const struct command version_command;

@@ -47,10 +47,15 @@ typedef Status ContentSink(void *context, Bytes piece, struct error *err);
  * which. STATUS_INVALID: it is a directory, or malformed. */
 Status content_read(struct store *store, const Cid *cid, ContentSink *sink,
                     void *context, struct error *err);
+/* Up to `len` bytes of it from `offset`, fewer where it ends. */
+Status content_read_range(struct store *store, const Cid *cid, uint64_t offset,
+                          uint64_t len, ContentSink *sink, void *context,
+                          struct error *err);
 /* The same into memory; STATUS_LIMIT beyond the buffer's maximum. */
 Status content_load(struct store *store, const Cid *cid, struct buffer *out,
                     struct error *err);
-/* The same into a file that appears by rename, whole or not at all. */
+/* Into a file that appears by rename, whole or not at all; a directory as
+ * tree_save() does it. */
 Status content_save(struct store *store, const Cid *cid, const char *path,
                     struct error *err);
 /* The store as the UnixFS reader wants its blocks. */

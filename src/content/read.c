@@ -8,10 +8,11 @@
 #include <unistd.h>
 
 #include "content/content.h"
+#include "content/tree.h"
 #include "crypto/hash.h"
 #include "ipld/unixfs.h"
 
-enum { PATH_ROOM = 4096 };
+enum { PATH_ROOM = 4096, PIECE = 1 << 20 };
 
 /* --- Blocks for the UnixFS reader ---------------------------------------- */
 
@@ -68,6 +69,32 @@ Status content_size(struct store *store, const Cid *cid, uint64_t *out,
                     info.kind == UNIXFS_DIRECTORY ? "directory" : "symlink");
     *out = info.size;
     return STATUS_OK;
+}
+
+Status content_read_range(struct store *store, const Cid *cid, uint64_t offset,
+                          uint64_t len, ContentSink *sink, void *context,
+                          struct error *err)
+{
+    const struct unixfs_source source = content_source(store);
+    uint64_t size;
+    TRY(content_size(store, cid, &size, err));
+    uint64_t left = offset < size ? size - offset : 0;
+    if (left > len)
+        left = len;
+    uint8_t *piece = left > 0 ? heap_alloc(PIECE) : NULL;
+    Status status = STATUS_OK;
+    while (left > 0 && status == STATUS_OK) {
+        // Pieces end where leaves of our own do.
+        const uint64_t room = PIECE - offset % PIECE;
+        const size_t now = (size_t)(left < room ? left : room);
+        status = unixfs_read(&source, cid_bytes(cid), offset, piece, now, err);
+        if (status == STATUS_OK)
+            status = sink(context, bytes_of(piece, now), err);
+        offset += now;
+        left -= now;
+    }
+    free(piece);
+    return status;
 }
 
 Status content_load(struct store *store, const Cid *cid, struct buffer *out,
@@ -146,7 +173,12 @@ static Status save_beside(struct store *store, const Cid *cid,
 Status content_save(struct store *store, const Cid *cid, const char *path,
                     struct error *err)
 {
+    const struct unixfs_source source = content_source(store);
+    struct unixfs_info info;
     struct stat there;
+    TRY(unixfs_open(&source, cid_bytes(cid), &info, err));
+    if (info.kind == UNIXFS_DIRECTORY)
+        return tree_save(store, cid, path, NULL, NULL, err);
     // A pipe or a device is written to; only files can be replaced.
     if (stat(path, &there) == 0 && !S_ISREG(there.st_mode)) {
         if (S_ISDIR(there.st_mode))
