@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* chain.h - whether an invocation is authorised: the one gate.
+ *
+ *     root delegation   iss == sub
+ *       aud == iss of the next … down to the invocation
+ *     every link        signature, nbf <= now <= exp, sub equal or absent
+ *                       (powerline, never at the root), command covered by
+ *                       segments, policy true of the arguments, not revoked
+ *     the invocation    signature, exp, audience, not seen before
+ *
+ * Links are checked root first, each in that order; the first rule that is
+ * broken is the answer. Everything but time, revocation and replay is cached
+ * by the CIDs of the chain.
+ * Thread: any. */
+#ifndef IPVM_UCAN_CHAIN_H
+#define IPVM_UCAN_CHAIN_H
+
+#include "store/store.h"
+#include "ucan/token.h"
+
+/* By the names of the public vectors, and ours where they have none. */
+typedef enum {
+    CHAIN_OK,
+    CHAIN_INVALID_CLAIM,     /* "InvalidClaim": no proof, powerline root */
+    CHAIN_UNAVAILABLE_PROOF, /* "UnavailableProof" */
+    CHAIN_EXPIRED,           /* "Expired" */
+    CHAIN_TOO_EARLY,         /* "TooEarly" */
+    CHAIN_INVALID_AUDIENCE,  /* "InvalidAudience": alignment */
+    CHAIN_INVALID_SUBJECT,   /* "InvalidSubject" */
+    CHAIN_INVALID_SIGNATURE, /* "InvalidSignature" */
+    CHAIN_INVALID_COMMAND,   /* "InvalidCommand": not covered */
+    CHAIN_MATCH_ERROR,       /* "MatchError": a policy is false */
+    CHAIN_REVOKED,           /* "Revoked" */
+    CHAIN_REPLAYED           /* "Replayed" */
+} ChainRule;
+const char *chain_rule_name(ChainRule rule);
+
+/* Why not. */
+struct chain_refusal {
+    ChainRule rule;
+    Cid token;         /* the one at fault */
+    char field[64];    /* ".exp", ".pol[2]", … */
+    char message[200]; /* for people */
+};
+
+/* Where proofs are found: by CID, bytes in `arena`. STATUS_NOT_FOUND: not
+ * there. */
+typedef Status ChainProof(void *context, const Cid *cid, struct arena *arena,
+                          Bytes *out, struct error *err);
+
+struct chain_options {
+    int64_t now_s;
+    int64_t skew_s;      /* allowed on both sides; 0 by default */
+    const Did *audience; /* whom we are: an invocation's aud, or without one
+                            its sub, must be this; NULL: not checked */
+    ChainProof *proof;
+    void *proof_context;
+    struct store *store; /* revocations and replays; NULL: neither is checked
+                            nor kept */
+    bool replay_is_ok;   /* /workflow/run: the job is answered instead */
+    PolicyUnknown *unknown; /* promises in the arguments, see policy.h */
+    void *unknown_context;
+    bool rc1_too;
+};
+
+/* An invocation that was found authorised. Only chain_authorise() makes one;
+ * what acts on behalf of somebody takes this and nothing less. */
+struct authorised;
+
+/* STATUS_DENIED: refused, `*refusal` says why. Other failures are those of the
+ * store or of the proofs' source. Takes over `invocation` on success only.
+ * Free with authorised_free(). */
+Status chain_authorise(struct token *invocation,
+                       const struct chain_options *options,
+                       struct authorised **out, struct chain_refusal *refusal,
+                       struct error *err);
+void authorised_free(struct authorised *authorised);
+
+const struct token *authorised_invocation(const struct authorised *authorised);
+size_t authorised_link_count(const struct authorised *authorised);
+const struct token *authorised_link(const struct authorised *authorised,
+                                    size_t index); /* 0: the root */
+
+/* Once more with arguments that are known now, or for one task of a workflow:
+ * commands, policies, and revocations as they are at this moment; not time. */
+Status chain_recheck(const struct authorised *authorised, Text cmd,
+                     const Value *args, const struct chain_options *options,
+                     struct chain_refusal *refusal, struct error *err);
+
+#endif

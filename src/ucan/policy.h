@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* policy.h - the policy language of UCAN 1.0 delegations (delegation
+ * specification, "Policy"), read once and evaluated on arguments.
+ *
+ *     ["==", ".a.b[0]?", 1]   ["!=", …]   ["<" "<=" ">" ">=", selector, number]
+ *     ["like", selector, glob]   ["and" "or", [ … ]]   ["not", statement]
+ *     ["all" "any", selector, statement]
+ *
+ * A policy is a list of statements that must all be true. The text of the
+ * specification decides: a missing key is null; != is not ==; an unresolvable
+ * selector makes its statement false; all and any go over lists and the values
+ * of maps; numbers compare exactly across int and float; or [] is true; `*` and
+ * `\*` are all that is special in a glob. Everything is bounded and total: time
+ * is linear in arguments and policy, a glob never backtracks.
+ * Thread: any. */
+#ifndef IPVM_UCAN_POLICY_H
+#define IPVM_UCAN_POLICY_H
+
+#include "ipld/value.h"
+
+enum {
+    POLICY_STATEMENTS_MAX = 1024, /* in one policy, nested ones counted */
+    POLICY_DEPTH_MAX = 32,
+    SELECTOR_STEPS_MAX = 64,
+    POLICY_WORK_MAX = 1 << 20, /* steps of one evaluation: past it, false */
+};
+
+struct policy;
+
+/* Reads the value of `pol`. The policy is in `arena` and borrows from it.
+ * STATUS_INVALID: which statement is wrong (".pol[2][1]: …") and why;
+ * STATUS_LIMIT: a bound above. */
+Status policy_read(const Value *value, struct arena *arena,
+                   const struct policy **out, struct error *err);
+
+/* With promises in the arguments nothing may be known yet. */
+typedef enum { POLICY_FALSE, POLICY_TRUE, POLICY_UNKNOWN } PolicyVerdict;
+
+/* Whether a value is not known yet: a promise. NULL: everything is known. */
+typedef bool PolicyUnknown(void *context, const Value *value);
+
+/* `failed` (may be NULL) gets the index of the first statement that is not
+ * true. */
+PolicyVerdict policy_check(const struct policy *policy, const Value *args,
+                           PolicyUnknown *unknown, void *context,
+                           size_t *failed);
+
+/* A selector alone: ".a.b[0]", ".[\"key\"]", ".a[]", ".a[1:3]", ".a?". */
+struct selector;
+Status selector_read(Text text, struct arena *arena,
+                     const struct selector **out, struct error *err);
+/* False: unresolvable. The value is in `arena` if it had to be made. */
+bool selector_get(const struct selector *selector, const Value *value,
+                  struct arena *arena, Value *out);
+
+/* True if the whole `text` matches. */
+bool policy_glob(Text pattern, Text text);
+
+#endif
