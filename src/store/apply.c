@@ -206,8 +206,8 @@ static Status withdraw_through(struct transaction *transaction, Hash concrete,
     return status;
 }
 
-static Status remove_entry(struct transaction *transaction, Bytes concrete,
-                           struct error *err)
+Status apply_forget(struct transaction *transaction, Bytes concrete,
+                    struct error *err)
 {
     Bytes old;
     struct memo_entry entry;
@@ -226,7 +226,7 @@ static Status apply_withdraw(struct transaction *transaction,
                              const struct operation *operation,
                              struct error *err)
 {
-    TRY(remove_entry(transaction, operation->key, err));
+    TRY(apply_forget(transaction, operation->key, err));
     struct agenda agenda = {0};
     agenda_add(&agenda, operation->key);
     Status status = STATUS_OK;

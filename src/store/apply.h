@@ -10,6 +10,10 @@
 Status apply_batch(struct transaction *transaction,
                    const struct store_batch *batch, struct error *err);
 
+/* Removes a memo entry, with what is kept beside it. */
+Status apply_forget(struct transaction *transaction, Bytes concrete,
+                    struct error *err);
+
 /* Adds counted hits to their entries. */
 Status apply_hits(struct transaction *transaction, const struct hit *hits,
                   size_t count, struct error *err);

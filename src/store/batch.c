@@ -34,6 +34,7 @@ void batch_clear(struct store_batch *batch)
     arena_reset(&batch->arena);
     batch->first = batch->last = NULL;
     batch->bytes = batch->withdrawals = 0;
+    batch->count = batch->known = 0;
     batch->status = STATUS_OK;
     batch->finished = false;
     batch->next = NULL;
@@ -63,15 +64,18 @@ struct operation *batch_add(struct store_batch *batch,
     else
         batch->first = operation;
     batch->last = operation;
+    batch->count++;
     batch->bytes += key.len + value.len + OPERATION_OVERHEAD;
     return operation;
 }
 
 void store_batch_block(struct store_batch *batch, const Cid *cid, Bytes bytes)
 {
-    if (cid_hash_code(cid) == HASH_IDENTITY ||
-        store_holds_exactly(batch->store, cid, bytes))
+    if (cid_hash_code(cid) == HASH_IDENTITY)
         return;
+    // A known one goes along: it may be collected before the commit.
+    if (store_holds_exactly(batch->store, cid, bytes))
+        batch->known++;
     struct operation *operation =
         batch_add(batch, OPERATION_BLOCK, TABLE_BLOCKS, cid_multihash(cid),
                   (Bytes){NULL, 0});

@@ -39,6 +39,8 @@ struct store_batch {
     struct operation *first, *last;
     size_t bytes; /* about what it takes in memory and on disk */
     size_t withdrawals;
+    size_t count;  /* operations */
+    size_t known;  /* of those, blocks that were there when they were added */
     Status status; /* sticky: a bound was passed while filling it */
     struct error error;
     /* The queue's. */

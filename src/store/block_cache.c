@@ -145,3 +145,14 @@ void block_cache_add(struct block_cache *cache, Bytes multihash,
     }
     pthread_mutex_unlock(&shard->lock);
 }
+
+void block_cache_remove(struct block_cache *cache, Bytes multihash)
+{
+    const uint64_t hash = map_hash(multihash);
+    struct shard *shard = shard_of(cache, hash);
+    pthread_mutex_lock(&shard->lock);
+    struct place *place = find(shard, hash, multihash);
+    if (place)
+        empty(shard, place);
+    pthread_mutex_unlock(&shard->lock);
+}

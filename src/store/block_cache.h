@@ -16,5 +16,6 @@ struct block *block_cache_get(struct block_cache *cache, Bytes multihash);
 /* Takes a reference of its own, or does not. */
 void block_cache_add(struct block_cache *cache, Bytes multihash,
                      struct block *block);
+void block_cache_remove(struct block_cache *cache, Bytes multihash);
 
 #endif

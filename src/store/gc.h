@@ -17,6 +17,9 @@ struct gc_options {
     bool keep_none;      /* no memo result is a root by age */
     uint64_t memo_bytes; /* a budget for what memo results keep beside other
                             roots; the least worth goes first. 0: none */
+    uint64_t grace_s;    /* what was put or touched since is kept. 0: 1 h */
+    bool no_grace;       /* nothing is kept by that but what comes during the
+                            collection; for tests */
     bool dry_run;        /* count only */
     /* Told now and then; false stops with STATUS_CANCELLED, what is removed
      * stays removed. */
@@ -28,7 +31,8 @@ struct gc_options {
 struct gc_report {
     uint64_t blocks_kept, bytes_kept;
     uint64_t blocks_removed, bytes_removed;
-    uint64_t memo_kept, memo_evicted;
+    uint64_t memo_kept, memo_evicted; /* results */
+    uint64_t rows_removed; /* of what is known about removed blocks */
     uint64_t missing; /* blocks that roots lead to and that are not here */
 };
 

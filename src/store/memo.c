@@ -4,6 +4,7 @@
  * damaged, a withdrawal under way) is STATUS_NOT_FOUND. */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "store/memo_entry.h"
 #include "store/rows.h"
 
@@ -51,6 +52,29 @@ static Status read_entry(struct store *store, const Hash *concrete,
     return status;
 }
 
+/* What is older may be collected while we use it, unless we hold it; what is
+ * older still is kept by this hit only if the hit is written. */
+enum { HELD_AFTER_S = 1800, WRITTEN_AFTER_S = 24 * 3600 };
+
+static bool is_there(struct store *store, const Cid *result)
+{
+    if (store_check(store, result, NULL) == STATUS_OK)
+        return true;
+    // Perhaps a new copy of it is under way.
+    struct block *block = NULL;
+    if (store_get(store, result, &block, NULL) != STATUS_OK)
+        return false;
+    block_unref(block);
+    return true;
+}
+
+static void count_hit(struct store *store, const Hash *concrete, int64_t age_s)
+{
+    hits_count(store->hits, concrete);
+    if (age_s > WRITTEN_AFTER_S)
+        queue_write_hits(store->queue);
+}
+
 Status memo_get(struct store *store, const Hash *concrete,
                 struct memo_entry *out, struct error *err)
 {
@@ -59,37 +83,21 @@ Status memo_get(struct store *store, const Hash *concrete,
     if (pending.is_withdrawn)
         return STATUS_NOT_FOUND;
     Status status = read_entry(store, concrete, out, err);
-    bool is_there = false;
+    bool is_pending = false;
     if (status == STATUS_NOT_FOUND && pending.has_entry) {
         *out = pending.entry;
-        is_there = pending.has_result;
+        is_pending = pending.has_result;
         status = STATUS_OK;
     }
     TRY(status);
-    if (!is_there)
-        is_there = store_check(store, &out->result, NULL) == STATUS_OK;
-    if (!is_there) {
-        // Perhaps a new copy of it is under way.
-        struct block *block = NULL;
-        if (store_get(store, &out->result, &block, NULL) != STATUS_OK)
-            return STATUS_NOT_FOUND;
-        block_unref(block);
-    }
-    hits_count(store->hits, concrete);
-    return STATUS_OK;
-}
-
-Status memo_peek(struct store *store, const Hash *concrete,
-                 struct memo_entry *out, struct error *err)
-{
-    struct pending_entry pending;
-    ask_overlay(store, concrete, &pending);
-    if (pending.is_withdrawn)
+    const int64_t last_s = out->hit_s > out->made_s ? out->hit_s : out->made_s;
+    const int64_t age_s = clock_wall_s() - last_s;
+    // First held, then looked for: what is there then stays.
+    if (age_s > HELD_AFTER_S && !store->read_only)
+        IGNORE(store_hold(store, &out->result, NULL));
+    if (!is_pending && !is_there(store, &out->result))
         return STATUS_NOT_FOUND;
-    Status status = read_entry(store, concrete, out, err);
-    if (status != STATUS_NOT_FOUND || !pending.has_entry)
-        return status;
-    *out = pending.entry;
+    count_hit(store, concrete, age_s);
     return STATUS_OK;
 }
 

@@ -14,13 +14,14 @@
 #include "store/queue.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/map.h"
 #include "store/apply.h"
+#include "store/thread.h"
+#include "store/touched.h"
 
 enum {
     BUCKETS = 1 << 16,
@@ -35,6 +36,7 @@ struct queue {
     struct tables *tables;
     struct hits *hits;
     atomic_size_t pending; /* operations in the overlay */
+    atomic_bool hits_matter;
 
     pthread_mutex_t lock;    /* guards all below */
     pthread_cond_t work;     /* for the writer: something to do */
@@ -69,6 +71,11 @@ struct queue *queue_new(struct tables *tables, struct hits *hits)
     pthread_cond_init(&queue->work, NULL);
     pthread_cond_init(&queue->progress, NULL);
     return queue;
+}
+
+void queue_write_hits(struct queue *queue)
+{
+    atomic_store_explicit(&queue->hits_matter, true, memory_order_relaxed);
 }
 
 /* --- Overlay ------------------------------------------------------------ */
@@ -179,6 +186,8 @@ static Status write_once(struct queue *queue, struct store_batch *const *group,
     Status status = STATUS_OK;
     for (size_t index = 0; index < count && status == STATUS_OK; index++)
         status = apply_batch(&transaction, group[index], err);
+    if (status == STATUS_OK)
+        status = touched_write(&transaction, group, count, err);
     if (status == STATUS_OK)
         status = apply_hits(&transaction, queue->counted, hit_count, err);
     if (status == STATUS_OK)
@@ -307,19 +316,9 @@ static bool is_writer(const struct queue *queue)
     return queue->has_writer && pthread_equal(queue->writer, pthread_self());
 }
 
-/* With all signals blocked, for they are for the program's own threads; but
- * faults of this thread go to whoever handles faults. */
 static void start_writer(struct queue *queue)
 {
-    static const int faults[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV};
-    sigset_t all, before;
-    sigfillset(&all);
-    for (size_t index = 0; index < sizeof faults / sizeof *faults; index++)
-        sigdelset(&all, faults[index]);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int failed = pthread_create(&queue->writer, NULL, run_writer, queue);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    ASSERT(failed == 0);
+    thread_start(&queue->writer, run_writer, queue);
     queue->has_writer = true;
 }
 
@@ -418,8 +417,10 @@ void queue_free(struct queue *queue)
     pthread_mutex_unlock(&queue->lock);
     if (queue->has_writer)
         pthread_join(queue->writer, NULL);
-    // Worth a transaction only if this process wrote anyway.
-    size_t count = queue->has_written ? take_hits(queue, true) : 0;
+    // Worth a transaction only if this process wrote anyway, or if entries
+    // would be thought forgotten.
+    size_t count =
+        queue->has_written || queue->hits_matter ? take_hits(queue, true) : 0;
     if (count > 0)
         IGNORE(write_growing(queue, queue->group, 0, count, NULL));
     pthread_cond_destroy(&queue->progress);

@@ -14,6 +14,9 @@ struct queue *queue_new(struct tables *tables, struct hits *hits);
 /* Writes what is left, counted hits too if anything was written at all. */
 void queue_free(struct queue *queue);
 
+/* Counted hits are worth a transaction of their own at the end. */
+void queue_write_hits(struct queue *queue);
+
 /* store_commit_async(), store_commit() and store_flush(). */
 void queue_submit(struct queue *queue, struct store_batch *batch);
 Status queue_commit(struct queue *queue, struct store_batch *batch,

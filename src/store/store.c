@@ -22,6 +22,7 @@ static struct store *store_new(const char *directory, struct tables *tables)
     store->cache = block_cache_new();
     store->hits = hits_new();
     store->queue = queue_new(tables, store->hits);
+    store->holds = holds_new();
     pthread_mutex_init(&store->lease_lock, NULL);
     return store;
 }
@@ -52,6 +53,7 @@ void store_close(struct store *store)
         return;
     queue_free(store->queue);
     sources_close(store);
+    holds_close(store);
     leases_close(store);
     tables_close(store->tables);
     hits_free(store->hits);
@@ -220,6 +222,16 @@ bool store_holds_exactly(struct store *store, const Cid *cid, Bytes bytes)
     return holds;
 }
 
+unsigned cid_class(Bytes cid)
+{
+    struct cid_parts parts;
+    cid_parts_of(cid, &parts);
+    return parts.codec == CODEC_DAG_PB     ? 1
+           : parts.codec == CODEC_DAG_CBOR ? 2
+           : parts.codec == CODEC_DAG_JSON ? 3
+                                           : CLASS_LEAF;
+}
+
 /* --- Commits ------------------------------------------------------------ */
 
 /* Why a batch cannot be written, whatever is in it. */
@@ -241,7 +253,8 @@ Status store_commit(struct store_batch *batch, struct error *err)
     Status status = STATUS_OK;
     if (batch->first || batch->status != STATUS_OK)
         status = check_batch(batch, err);
-    if (batch->first && status == STATUS_OK)
+    if (batch->first && status == STATUS_OK &&
+        !hold_batch(batch->store, batch))
         status = queue_commit(batch->store->queue, batch, err);
     batch_clear(batch);
     return status;
@@ -259,6 +272,8 @@ void store_commit_async(struct store_batch *batch, StoreDone *done,
         batch_clear(batch);
         batch->status = status;
         batch->error = error;
+    } else if (hold_batch(batch->store, batch)) {
+        batch_clear(batch);
     }
     queue_submit(batch->store->queue, batch);
 }

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "store/block_cache.h"
+#include "store/hold.h"
 #include "store/hits.h"
 #include "store/queue.h"
 #include "store/store.h"
@@ -22,6 +23,7 @@ struct store {
     struct block_cache *cache;
     struct hits *hits;
     struct queue *queue;
+    struct holds *holds;
     struct block_source **sources; /* owned, as are they */
     size_t source_count;
     pthread_mutex_t lease_lock; /* guards the two below */
@@ -48,6 +50,12 @@ void sources_close(struct store *store);
  * have. */
 Status store_check_bytes(Bytes multihash, Bytes bytes);
 
+/* Does anybody hold it? In a transaction of the leases. */
+bool lease_is_held(struct transaction *transaction, const Hash *key);
+
+/* Who holds it, or 0. */
+uint64_t lease_owner(struct store *store, const Hash *key);
+
 /* Ends what store_private holds about leases. */
 void leases_close(struct store *store);
 
@@ -56,6 +64,11 @@ static inline enum table note_table_of(enum note_table table)
     ASSERT(table < NOTE_TABLES);
     return (enum table)(TABLE_NOTE_FILE + (int)table);
 }
+
+/* What a block can be reached as: 0 for those whose links nobody follows, else
+ * one number for each codec. */
+enum { CLASS_LEAF, CLASS_COUNT = 4 };
+unsigned cid_class(Bytes cid);
 
 static inline Bytes hash_view(const Hash *hash)
 {
