@@ -17,8 +17,6 @@
 #include <unistd.h>
 
 #include "content/verifier.h"
-#include "content/walk.h"
-#include "ipld/codec.h"
 #include "store/seen.h"
 
 _Static_assert((int)CAR_BLOCK_MAX == (int)BLOCK_TAKEN_MAX,
@@ -289,44 +287,6 @@ static void find_roots(struct import *import)
     }
 }
 
-static Status note_missing(void *context, const struct walk_visit *visit,
-                           struct error *err)
-{
-    struct import *import = context;
-    TRY(tell(import, err));
-    const uint64_t codec = cid_codec(visit->cid);
-    const bool is_there =
-        visit->block || ((codec == CODEC_RAW || !codec_is_known(codec)) &&
-                         store_has(import->store, visit->cid));
-    if (is_there)
-        return STATUS_OK;
-    if (import->out->missing++ == 0)
-        import->out->first_missing = *visit->cid;
-    return STATUS_OK;
-}
-
-/* What is below the roots and not here. That it is not all here is no failure:
- * the rest may be coming with another file. */
-static Status look_below(struct import *import, struct error *err)
-{
-    struct error inner = {0};
-    const struct walk_options options = {
-        .missing_too = true, .skip_leaves = true, .context = import};
-    if (import->options->no_pin)
-        return STATUS_OK;
-    Status status =
-        content_walk(import->store, import->out->roots,
-                     import->out->root_count, &options, note_missing, &inner);
-    if (status == STATUS_INVALID || status == STATUS_LIMIT) {
-        snprintf(import->out->trouble, sizeof import->out->trouble, "%s",
-                 inner.message);
-        return STATUS_OK;
-    }
-    if (err)
-        *err = inner;
-    return status;
-}
-
 /* --- The whole ----------------------------------------------------------- */
 
 /* All at once, if it is small: `batch` has everything then. */
@@ -364,7 +324,7 @@ static Status import_all(struct import *import, struct error *err)
     else
         TRY(put_large(import, err));
     find_roots(import);
-    return look_below(import, err);
+    return STATUS_OK;
 }
 
 Status car_import(struct store *store, int file, const char *name,

@@ -27,13 +27,6 @@ struct car_imported {
     size_t root_count;
     uint64_t blocks; /* sections: duplicates and identity CIDs too */
     uint64_t bytes;  /* of those blocks */
-    /* Of the DAGs below the roots, what the store has not; looked for only
-     * where the roots are pinned. */
-    uint64_t missing;
-    Cid first_missing;
-    /* Words, where looking stopped early: a block that its codec cannot read.
-     * Empty else. */
-    char trouble[ERROR_MESSAGE_MAX];
 };
 void car_imported_deinit(struct car_imported *imported);
 
@@ -49,5 +42,22 @@ void car_imported_deinit(struct car_imported *imported);
 Status car_import(struct store *store, int file, const char *name,
                   const struct car_import_options *options,
                   struct car_imported *out, struct error *err);
+
+/* Of the DAGs below some roots, what the store has not. */
+struct car_missing {
+    uint64_t count;
+    Cid first;
+    /* Words, where looking stopped early: a block that its codec cannot read.
+     * Empty else. */
+    char trouble[ERROR_MESSAGE_MAX];
+};
+
+/* Looks for it. Links of the kind `skip` are not looked for; it and its context
+ * may be NULL. That something is missing is no failure: it may be coming with
+ * another file. */
+Status car_look_below(struct store *store, const struct car_imported *imported,
+                      bool (*skip)(void *context, const Cid *cid),
+                      void *skip_context, struct car_missing *out,
+                      struct error *err);
 
 #endif
