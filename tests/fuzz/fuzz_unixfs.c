@@ -4,7 +4,7 @@
  * The input is blocks, each behind two bytes of length. A link leads to the
  * block that the last byte of its digest names: real hashes would never match
  * what a fuzzer writes, and this allows even cycles. */
-#include "ipld/unixfs.h"
+#include "ipld/unixfs_directory.h"
 
 enum { BLOCKS_MAX = 16, STREAM_MAX = 1 << 20 };
 
@@ -73,20 +73,107 @@ static void check_file(const struct unixfs_source *source, Bytes cid,
     }
 }
 
-static void check_directory(const struct unixfs_source *source, Bytes cid)
+/* --- Directories -------------------------------------------------------- */
+
+struct count {
+    size_t entries;
+    size_t max;
+};
+
+static Status count_entry(void *context, const struct unixfs_entry *entry,
+                          struct error *err)
+{
+    struct count *count = context;
+    ASSERT(entry->name.len > 0 && entry->cid.len > 0);
+    if (count->entries == count->max)
+        return fail(err, STATUS_LIMIT, "enough");
+    count->entries++;
+    return STATUS_OK;
+}
+
+/* Entry by entry is the same as all at once, and ends where one wants. */
+static void check_each(const struct unixfs_source *source, Bytes cid,
+                       Status listed, size_t count)
+{
+    struct count all = {.max = SIZE_MAX}, some = {.max = count / 2};
+    struct blocks *blocks = source->context;
+
+    blocks->gets = 0; // Neither must be the one that runs out of them.
+    ASSERT(unixfs_each(source, cid, count_entry, &all, NULL) == listed);
+    if (listed != STATUS_OK)
+        return;
+    ASSERT(all.entries == count);
+    if (count > 0)
+        ASSERT(unixfs_each(source, cid, count_entry, &some, NULL) ==
+               STATUS_LIMIT);
+    ASSERT(some.entries == count / 2);
+}
+
+static Status keep_first(void *context, const Cid *cid, Bytes block,
+                         struct error *err)
+{
+    struct blocks *blocks = context;
+    (void)err;
+    (void)cid;
+    if (blocks->count == 0)
+        blocks->items[blocks->count++] = block;
+    return STATUS_OK;
+}
+
+/* What was read can be written, but for names that are too long for us. */
+static void check_writes(const struct unixfs_entries *entries,
+                         const struct unixfs_metadata *metadata,
+                         struct arena *arena)
+{
+    struct blocks blocks = {.count = 0};
+    struct unixfs_block_sink sink = {keep_first, &blocks};
+    struct unixfs_child *children =
+        arena_array(arena, entries->count, sizeof *children);
+    bool is_fine = true;
+    Cid root;
+
+    for (size_t index = 0; index < entries->count; index++) {
+        const struct unixfs_entry *entry = &entries->items[index];
+        children[index].name = entry->name;
+        children[index].tsize = entry->tsize >> 8; // The sum fits.
+        is_fine &= entry->name.len <= UNIXFS_NAME_MAX;
+        if (cid_from_bytes(entry->cid, &children[index].cid, NULL) !=
+            STATUS_OK)
+            return;
+    }
+    Status status = unixfs_write_directory(children, entries->count, metadata,
+                                           &sink, &root, NULL, NULL);
+    ASSERT((status == STATUS_OK) == is_fine);
+}
+
+static void check_directory(const struct unixfs_source *source, Bytes cid,
+                            const struct unixfs_info *info)
 {
     struct arena arena = {0};
     struct unixfs_entries entries;
     Bytes found;
 
-    if (unixfs_list(source, cid, &arena, &entries, NULL) == STATUS_OK)
+    Status status = unixfs_list(source, cid, &arena, &entries, NULL);
+    check_each(source, cid, status, status == STATUS_OK ? entries.count : 0);
+    if (status == STATUS_OK) {
         for (size_t index = 0; index < entries.count; index++) {
             const struct unixfs_entry *entry = &entries.items[index];
             ASSERT(unixfs_resolve(source, cid, entry->name, &arena, &found,
                                   NULL) == STATUS_OK);
             ASSERT(bytes_equal(found, entry->cid));
         }
+        check_writes(&entries, &info->metadata, &arena);
+    }
     IGNORE(unixfs_resolve(source, cid, TEXT("a/b"), &arena, &found, NULL));
+    arena_deinit(&arena);
+}
+
+static void check_symlink(const struct unixfs_source *source, Bytes cid)
+{
+    struct arena arena = {0};
+    Text target;
+    ASSERT(unixfs_symlink(source, cid, &arena, &target, NULL) == STATUS_OK);
+    ASSERT(!memchr(target.data, '\0', target.len));
     arena_deinit(&arena);
 }
 
@@ -101,10 +188,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     read_blocks(bytes_of(data, len), &blocks);
     cid_from_hash(CODEC_DAG_PB, &hash, &root);
     if (unixfs_open(&source, cid_bytes(&root), &info, NULL) == STATUS_OK) {
+        ASSERT(info.metadata.mode <= 07777);
+        ASSERT(info.metadata.mtime_ns < 1000000000);
         if (info.kind == UNIXFS_FILE)
             check_file(&source, cid_bytes(&root), &info);
+        else if (info.kind == UNIXFS_SYMLINK)
+            check_symlink(&source, cid_bytes(&root));
         else
-            check_directory(&source, cid_bytes(&root));
+            check_directory(&source, cid_bytes(&root), &info);
     }
     ASSERT(blocks.on_loan == 0);
     return 0;

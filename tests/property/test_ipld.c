@@ -4,6 +4,7 @@
 #include "ipld/dag_cbor.h"
 #include "ipld/dag_json.h"
 #include "ipld/float_text.h"
+#include "ipld/unixfs_directory.h"
 #include "unit/ipld/block_map.h"
 
 #include <math.h>
@@ -324,9 +325,112 @@ static void files_of_any_shape_read_back(void **state)
     }
 }
 
+/* A name of up to 255 letters, so long that a few hundred make a HAMT. */
+static Text random_name(struct arena *arena)
+{
+    size_t len = below(4) == 0 ? 200 + below(56) : 1 + below(6);
+    char *name = arena_alloc(arena, len);
+    for (size_t index = 0; index < len; index++)
+        name[index] = (char)('a' + below(26));
+    return (Text){name, len};
+}
+
+static int by_name(const void *left, const void *right)
+{
+    const struct unixfs_child *a = left, *b = right;
+    return bytes_compare(text_bytes(a->name), text_bytes(b->name));
+}
+
+/* Children of different names, at most `max`; sorted. */
+static size_t random_children(struct arena *arena, size_t max,
+                              struct unixfs_child *out)
+{
+    size_t made = below(max), count = 0;
+    for (size_t index = 0; index < made; index++) {
+        uint32_t content = (uint32_t)below(1000);
+        out[index].name = random_name(arena);
+        out[index].tsize = below(1U << below(31));
+        cid_of(CODEC_RAW, bytes_of(&content, sizeof content), &out[index].cid);
+    }
+    if (made > 1)
+        qsort(out, made, sizeof *out, by_name);
+    for (size_t index = 0; index < made; index++)
+        if (count == 0 || !text_equal(out[count - 1].name, out[index].name))
+            out[count++] = out[index];
+    return count;
+}
+
+static void check_directory(const struct unixfs_source *source, Bytes cid,
+                            const struct unixfs_child *children, size_t count)
+{
+    struct arena arena = {0};
+    struct unixfs_entries entries;
+    Bytes found;
+
+    assert_int_equal(unixfs_list(source, cid, &arena, &entries, NULL),
+                     STATUS_OK);
+    assert_int_equal(entries.count, count);
+    for (size_t index = 0; index < count; index++) {
+        const struct unixfs_entry *entry = &entries.items[index];
+        assert_true(text_equal(entry->name, children[index].name));
+        assert_true(bytes_equal(entry->cid, cid_bytes(&children[index].cid)));
+        assert_int_equal(entry->tsize, children[index].tsize);
+        if (below(20) > 0)
+            continue;
+        assert_int_equal(
+            unixfs_resolve(source, cid, entry->name, &arena, &found, NULL),
+            STATUS_OK);
+        assert_true(bytes_equal(found, entry->cid));
+    }
+    assert_int_equal(
+        unixfs_resolve(source, cid, TEXT("ABSENT"), &arena, &found, NULL),
+        STATUS_NOT_FOUND);
+    arena_deinit(&arena);
+}
+
+/* Whatever order they come in, they have one name and read back. */
+static void directories_of_any_shape_read_back(void **state)
+{
+    (void)state;
+    enum { MOST = 5000 };
+    size_t hamts = 0;
+    for (size_t round = 0; round < 1 + rounds() / 100; round++) {
+        struct block_map blocks = {.on_loan = 0};
+        struct unixfs_block_sink sink = block_map_sink(&blocks);
+        struct unixfs_source source = block_map_source(&blocks);
+        struct arena arena = {0};
+        struct unixfs_child *children =
+            arena_array(&arena, MOST, sizeof *children);
+        uint64_t tsize, again;
+        Cid root, same;
+
+        size_t count = random_children(&arena, below(2) ? MOST : 20, children);
+        assert_int_equal(unixfs_write_directory(children, count, NULL, &sink,
+                                                &root, &tsize, NULL),
+                         STATUS_OK);
+        hamts += blocks.put_count > 1;
+        check_directory(&source, cid_bytes(&root), children, count);
+        for (size_t index = count; index > 1; index--) {
+            size_t other = below(index);
+            struct unixfs_child swapped = children[index - 1];
+            children[index - 1] = children[other];
+            children[other] = swapped;
+        }
+        assert_int_equal(unixfs_write_directory(children, count, NULL, &sink,
+                                                &same, &again, NULL),
+                         STATUS_OK);
+        assert_true(cid_equal(&root, &same));
+        assert_int_equal(tsize, again);
+        arena_deinit(&arena);
+        block_map_deinit(&blocks);
+    }
+    print_message("%zu of them HAMTs\n", hamts);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(directories_of_any_shape_read_back),
         cmocka_unit_test(every_value_survives_dag_cbor),
         cmocka_unit_test(no_two_blocks_decode_to_one_value),
         cmocka_unit_test(every_value_survives_dag_json),
