@@ -31,6 +31,8 @@ static const struct command *const content[] = {
 
 static const struct command *const keeping[] = {
     &fsck_command,
+    &backup_command,
+    &restore_command,
     NULL,
 };
 

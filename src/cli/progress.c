@@ -288,7 +288,7 @@ bool bar_progress(void *context, uint64_t done, uint64_t total)
     uint64_t now = clock_monotonic_ns();
     if (bar->start_ns == 0)
         bar->start_ns = bar->last_ns = now;
-    if (ipvm_interrupted(bar->vm))
+    if (bar->vm && ipvm_interrupted(bar->vm))
         return false;
     if (!bar->cli->live || bar->cli->quiet || now - bar->last_ns < REDRAW_NS)
         return true;

@@ -26,7 +26,7 @@ bool progress_host_failed(const struct progress *progress);
 struct bar {
     const struct cli *cli;
     const char *name;
-    ipvm *vm; /* an interrupted one stops the import */
+    ipvm *vm; /* an interrupted one stops the import; may be NULL */
     uint64_t last_ns;
     uint64_t start_ns;
     bool drawn;

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 
 extern const struct command add_command;
+extern const struct command backup_command;
 extern const struct command block_command;
 extern const struct command block_rm_command;
 extern const struct command cat_command;
@@ -20,6 +21,7 @@ extern const struct command graph_command;
 extern const struct command help_command_entry;
 extern const struct command inspect_command;
 extern const struct command ls_command;
+extern const struct command restore_command;
 extern const struct command run_command;
 extern const struct command source_command;
 extern const struct command version_command;

@@ -101,6 +101,20 @@ Status memo_get(struct store *store, const Hash *concrete,
     return STATUS_OK;
 }
 
+Status memo_peek(struct store *store, const Hash *concrete,
+                 struct memo_entry *out, struct error *err)
+{
+    struct pending_entry pending;
+    ask_overlay(store, concrete, &pending);
+    if (pending.is_withdrawn)
+        return STATUS_NOT_FOUND;
+    Status status = read_entry(store, concrete, out, err);
+    if (status != STATUS_NOT_FOUND || !pending.has_entry)
+        return status;
+    *out = pending.entry;
+    return STATUS_OK;
+}
+
 static Status symbolic_read(Bytes row, Hash *concrete, bool *upstream)
 {
     if (row.len != SYMBOLIC_BYTES || row.data[0] > 1)
