@@ -39,15 +39,15 @@ struct tree_proof {
 Status tree_inclusion(TreeNode *node, void *context, uint64_t index,
                       uint64_t size, struct tree_proof *out,
                       struct error *err);
-Status tree_consistency(TreeNode *node, void *context, uint64_t first,
-                        uint64_t second, struct tree_proof *out,
+Status tree_consistency(TreeNode *node, void *context, uint64_t old_size,
+                        uint64_t size, struct tree_proof *out,
                         struct error *err);
 /* RFC 9162 2.1.3.2 and 2.1.4.2. STATUS_DENIED: does not prove it. */
 Status tree_verify_inclusion(const Hash *leaf, uint64_t index, uint64_t size,
                              const struct tree_proof *proof, const Hash *root,
                              struct error *err);
-Status tree_verify_consistency(uint64_t first, const Hash *first_root,
-                               uint64_t second, const Hash *second_root,
+Status tree_verify_consistency(uint64_t old_size, const Hash *old_root,
+                               uint64_t size, const Hash *root,
                                const struct tree_proof *proof,
                                struct error *err);
 
