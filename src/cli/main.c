@@ -25,6 +25,8 @@ static const struct command *const content[] = {
     &cat_command,
     &block_command,
     &dag_command,
+    &export_command,
+    &import_command,
     &source_command,
     NULL,
 };

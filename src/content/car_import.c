@@ -194,6 +194,8 @@ static Status keep_roots(struct import *import,
     out->roots = heap_array(header->root_count + 1, sizeof *out->roots);
     out->is_in_file =
         heap_array(header->root_count + 1, sizeof *out->is_in_file);
+    out->is_pinned =
+        heap_array(header->root_count + 1, sizeof *out->is_pinned);
     for (size_t index = 0; index < header->root_count; index++) {
         out->roots[index] = header->roots[index];
         seen_add(&import->roots, cid_multihash(&out->roots[index]));
@@ -268,22 +270,28 @@ static Text pin_name(const char *name)
     return text;
 }
 
-static void pin_roots(struct import *import)
-{
-    if (import->options->no_pin)
-        return;
-    for (size_t index = 0; index < import->out->root_count; index++)
-        if (!is_identity(&import->out->roots[index]))
-            store_batch_pin(import->batch, &import->out->roots[index],
-                            pin_name(import->name));
-}
-
 static void find_roots(struct import *import)
 {
     for (size_t index = 0; index < import->out->root_count; index++) {
         const Cid *root = &import->out->roots[index];
         import->out->is_in_file[index] =
             is_identity(root) || seen_has(&import->met, cid_multihash(root));
+    }
+}
+
+/* A root that is nowhere would keep nothing. */
+static void pin_roots(struct import *import)
+{
+    const struct car_imported *out = import->out;
+    if (import->options->no_pin)
+        return;
+    for (size_t index = 0; index < out->root_count; index++) {
+        const Cid *root = &out->roots[index];
+        out->is_pinned[index] =
+            !is_identity(root) &&
+            (out->is_in_file[index] || store_has(import->store, root));
+        if (out->is_pinned[index])
+            store_batch_pin(import->batch, root, pin_name(import->name));
     }
 }
 
@@ -319,12 +327,8 @@ static Status import_all(struct import *import, struct error *err)
     import->batch = store_batch_new(import->store);
     TRY(read_once(import, err));
     drain(import);
-    if (import->batch)
-        TRY(put_small(import, err));
-    else
-        TRY(put_large(import, err));
     find_roots(import);
-    return STATUS_OK;
+    return import->batch ? put_small(import, err) : put_large(import, err);
 }
 
 Status car_import(struct store *store, int file, const char *name,
@@ -357,7 +361,8 @@ void car_imported_deinit(struct car_imported *imported)
 {
     free(imported->roots);
     free(imported->is_in_file);
+    free(imported->is_pinned);
     imported->roots = NULL;
-    imported->is_in_file = NULL;
+    imported->is_in_file = imported->is_pinned = NULL;
     imported->root_count = 0;
 }

@@ -24,6 +24,7 @@ struct car_imported {
     unsigned version; /* of the file */
     Cid *roots;       /* owned; as in the file */
     bool *is_in_file; /* owned; one a root. An identity CID always is */
+    bool *is_pinned;  /* owned; one a root. Only what is here can be */
     size_t root_count;
     uint64_t blocks; /* sections: duplicates and identity CIDs too */
     uint64_t bytes;  /* of those blocks */

@@ -177,8 +177,10 @@ static void what_is_missing_below_a_root_is_told(void **state)
     assert_true(cid_equal(&missing.first, &links[1]));
     assert_true(imported.is_in_file[0]);
     assert_false(imported.is_in_file[1]);
+    assert_true(imported.is_pinned[0]);
+    assert_false(imported.is_pinned[1]);
     car_imported_deinit(&imported);
-    assert_int_equal(pins_of(place->store).count, 2);
+    assert_int_equal(pins_of(place->store).count, 1);
     buffer_deinit(&car);
     arena_deinit(&arena);
 }
