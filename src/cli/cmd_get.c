@@ -119,7 +119,7 @@ int command_get(struct cli *cli)
     struct tree_saved saved = {.files = 0};
     struct error err = {0};
     char path[4096];
-    Cid cid;
+    Cid cid = {.len = 0};
     const char *word = cli->words[0];
 
     int code = read_get_options(cli, &options);
@@ -137,6 +137,12 @@ int command_get(struct cli *cli)
     if (status == STATUS_OK)
         status = save(cli, slash ? slash + 1 : name, &cid, &options, path,
                       &saved, &err);
+    if (status != STATUS_OK && cid.len > 0 &&
+        lib_heal(cli->vm, &cid, status) == STATUS_OK) {
+        saved = (struct tree_saved){.files = 0};
+        status = save(cli, slash ? slash + 1 : name, &cid, &options, path,
+                      &saved, &err);
+    }
     if (status == STATUS_OK)
         print_got(cli, word, path, &saved);
     else

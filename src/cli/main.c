@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "cli/tables.h"
+#include "lib/handle.h"
 
 static const struct command *const running[] = {
     &run_command,   &explain_command, &inspect_command,
@@ -186,6 +187,8 @@ int cli_open(struct cli *cli, const ipvm_options *options)
     ipvm_status status = ipvm_open(&mine, &cli->vm, &error);
     if (status != IPVM_OK)
         return cli_fail(cli, &error);
+    cli->vm->on_healed = output_healed;
+    cli->vm->healed_context = cli;
     interrupted_vm = cli->vm;
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);

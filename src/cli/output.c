@@ -111,6 +111,19 @@ int output_content(const struct cli *cli, const char *cid)
     return status == IPVM_OK ? EXIT_OK : cli_fail(cli, &error);
 }
 
+void output_healed(void *context, const Cid *block, const Hash *concrete)
+{
+    const struct cli *cli = context;
+    char lost[CID_TEXT_MAX], from[CID_TEXT_MAX];
+    Cid cid;
+    if (cli->quiet)
+        return;
+    cid_from_hash(CODEC_DAG_CBOR, concrete, &cid);
+    cid_to_text(block, lost);
+    cid_to_text(&cid, from);
+    fprintf(stderr, "block %s was lost: computed again from %s\n", lost, from);
+}
+
 unsigned output_width(FILE *stream)
 {
     struct winsize size;

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "cli/command.h"
+#include "ipld/cid.h"
 #include "ipld/value.h"
 
 /* Finds out about terminals, NO_COLOR and TERM. */
@@ -40,6 +41,9 @@ void output_json(const Value *value);
 
 /* Prints a file's bytes; an exit code, after having said what is wrong. */
 int output_content(const struct cli *cli, const char *cid);
+
+/* A HealTold, `context` a struct cli: says that a block was computed again. */
+void output_healed(void *context, const Cid *block, const Hash *concrete);
 
 /* Columns of the terminal behind `stream`, 80 if unknown. */
 unsigned output_width(FILE *stream);

@@ -45,6 +45,18 @@ static void told(void *context, const Cid *block, const Hash *concrete)
                                  "computed again from %s", text);
 }
 
+/* Without "block … is lost, and" in front: that is the finding. */
+static Text reason_of(const char *message)
+{
+    static const char *const fronts[] = {"nothing here", "what made it"};
+    for (size_t index = 0; index < sizeof fronts / sizeof *fronts; index++) {
+        const char *found = strstr(message, fronts[index]);
+        if (found)
+            return text_of(found);
+    }
+    return text_of(message);
+}
+
 static Status heal_blocks(struct repairing *repairing, struct error *err)
 {
     struct repair *repair = repairing->repair;
@@ -62,7 +74,7 @@ static Status heal_blocks(struct repairing *repairing, struct error *err)
             mended(repairing, finding, "came again with another");
         else if (status == STATUS_NOT_FOUND)
             finding->mend =
-                arena_copy_text(&repair->arena, text_of(why.message));
+                arena_copy_text(&repair->arena, reason_of(why.message));
         else if (status != STATUS_OK) {
             *err = why;
             return status;

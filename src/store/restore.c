@@ -258,7 +258,7 @@ static Status check_trailer(const struct restoring *restoring,
     enum { NAME_BYTES = sizeof "ipvm backup " - 1 };
     trailer_make(len, expected);
     if (memcmp(trailer, expected, NAME_BYTES) != 0)
-        return fail_backup(restoring, STATUS_CORRUPT,
+        return fail_backup(restoring, STATUS_INVALID,
                            "not a backup, or cut short", err);
     if (memcmp(trailer, expected, TRAILER_MAGIC_BYTES) != 0)
         return fail_backup(restoring, STATUS_UNSUPPORTED,
@@ -268,7 +268,7 @@ static Status check_trailer(const struct restoring *restoring,
     if (memcmp(trailer, expected, TRAILER_DIGEST_AT) != 0 ||
         memcmp(trailer + TRAILER_DIGEST_AT, digest.bytes,
                sizeof digest.bytes) != 0)
-        return fail_backup(restoring, STATUS_CORRUPT,
+        return fail_backup(restoring, STATUS_INVALID,
                            "the backup has changed since it was made", err);
     return STATUS_OK;
 }
@@ -303,7 +303,7 @@ static Status unpack(struct restoring *restoring, int from, int to,
             status = fail(err, STATUS_CANCELLED, "interrupted");
     }
     if (status == STATUS_OK && kept < TRAILER_BYTES)
-        status = fail_backup(restoring, STATUS_CORRUPT,
+        status = fail_backup(restoring, STATUS_INVALID,
                              "not a backup, or cut short", err);
     if (status == STATUS_OK)
         status = check_trailer(restoring, chunk, hasher, done, err);
