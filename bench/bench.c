@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench.h"
 
+#include <fcntl.h>
 #include <ftw.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 
 /* --- Samples ------------------------------------------------------------- */
 
@@ -131,6 +135,52 @@ const char *bench_program(const char *name)
     snprintf(path, sizeof path, "%.4000s/%s", build ? build : "build/release",
              name);
     return path;
+}
+
+uint64_t bench_run(const char *const *words, const char *out, uint64_t *memory)
+{
+    posix_spawn_file_actions_t files;
+    struct rusage usage;
+    pid_t pid;
+    int status;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_addopen(&files, 1, out ? out : "/dev/null",
+                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (!getenv("IPVM_BENCH_LOUD"))
+        posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0);
+    uint64_t start = clock_monotonic_ns();
+    if (posix_spawn(&pid, words[0], &files, NULL,
+                    (char *const *)(uintptr_t)words, environ) != 0 ||
+        wait4(pid, &status, 0, &usage) != pid || status != 0) {
+        fprintf(stderr, "bench: %s %s failed; see with IPVM_BENCH_LOUD=1\n",
+                words[0], words[1]);
+        exit(1);
+    }
+    uint64_t taken = clock_monotonic_ns() - start;
+    posix_spawn_file_actions_destroy(&files);
+    *memory = (uint64_t)usage.ru_maxrss * 1024;
+    return taken;
+}
+
+void bench_write_file(const char *path, size_t len, uint64_t salt)
+{
+    static uint8_t piece[1 << 20];
+    FILE *file = fopen(path, "wb");
+    for (size_t at = 0; file && at < len; at += sizeof piece) {
+        uint64_t state = (at << 8) + salt + 88172645463325252u;
+        for (size_t index = 0; index < sizeof piece; index += 8) {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            memcpy(piece + index, &state, 8);
+        }
+        fwrite(piece, 1, len - at < sizeof piece ? len - at : sizeof piece,
+               file);
+    }
+    if (!file || fclose(file) != 0) {
+        fprintf(stderr, "bench: cannot write %s\n", path);
+        exit(1);
+    }
 }
 
 uint64_t bench_memory_peak(void)

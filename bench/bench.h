@@ -40,6 +40,14 @@ const char *bench_fresh_directory(void);
 /* path below $IPVM_BUILD (where the programs lie). */
 const char *bench_program(const char *name);
 
+/* Runs a command to its end; nanoseconds. Its output goes to the file `out`
+ * (NULL: nowhere), `*memory` is the most it had. Complains and leaves if it
+ * fails. */
+uint64_t bench_run(const char *const *words, const char *out,
+                   uint64_t *memory);
+/* A file of `len` bytes that no other `salt` gives. */
+void bench_write_file(const char *path, size_t len, uint64_t salt);
+
 /* The most memory that this process has had. */
 uint64_t bench_memory_peak(void);
 

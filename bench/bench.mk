@@ -25,3 +25,10 @@ $(BARE): engine/examples/bare.rs engine/Cargo.lock | $(ENGINE_ARCHIVE)
 
 .PHONY: bench-parts
 bench-parts: $(BENCH_GUESTS) $(BARE)
+
+# Content at its whole sizes, minutes to an hour; tools/kubo.sh builds Kubo.
+.PHONY: bench-content
+bench-content: ## content at full size, Kubo beside it (IPVM_KUBO=, or ipfs on PATH)
+	+@$(MAKE) --no-print-directory MODE=release B=$(BUILD)/release benches
+	@IPVM_BENCH_FULL=1 tools/bench.sh $(BUILD)/bench-content.json \
+	  $(BUILD)/release/bench/bench_content

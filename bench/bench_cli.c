@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bench_cli.c - the program as a person meets it, from process start to exit:
  * a workflow that the memo answers, and importing a large file. */
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -17,48 +12,6 @@
 enum { INPUT_BYTES = 1 << 20, RUNS = 60, BIG_BYTES = 256 << 20 };
 
 static char ipvm[4096], store[4200], manifest[4200], input[4200], big[4200];
-
-/* Runs the program quietly; returns nanoseconds, and its memory's peak. */
-static uint64_t run(const char *const *words, uint64_t *memory)
-{
-    posix_spawn_file_actions_t files;
-    struct rusage usage;
-    pid_t pid;
-    int status;
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0);
-    uint64_t start = clock_monotonic_ns();
-    if (posix_spawn(&pid, ipvm, &files, NULL, (char *const *)(uintptr_t)words,
-                    environ) != 0 ||
-        wait4(pid, &status, 0, &usage) != pid || status != 0) {
-        fprintf(stderr, "bench_cli: %s %s failed\n", ipvm, words[1]);
-        exit(1);
-    }
-    uint64_t taken = clock_monotonic_ns() - start;
-    posix_spawn_file_actions_destroy(&files);
-    *memory = (uint64_t)usage.ru_maxrss * 1024;
-    return taken;
-}
-
-static void write_file(const char *path, size_t len, uint64_t salt)
-{
-    static uint8_t piece[1 << 20];
-    FILE *file = fopen(path, "wb");
-    for (size_t at = 0; file && at < len; at += sizeof piece) {
-        uint64_t state = (at << 8) + salt + 88172645463325252u;
-        for (size_t index = 0; index < sizeof piece; index += 8) {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            memcpy(piece + index, &state, 8);
-        }
-        fwrite(piece, 1, len - at < sizeof piece ? len - at : sizeof piece,
-               file);
-    }
-    if (!file || fclose(file) != 0)
-        exit(1);
-}
 
 /* --- A cached workflow --------------------------------------------------- */
 
@@ -85,16 +38,16 @@ static void bench_cached(void)
                                  "-n", manifest, NULL};
     struct samples samples = {0}, nothing = {0};
     uint64_t memory;
-    write_file(input, INPUT_BYTES, 0);
+    bench_write_file(input, INPUT_BYTES, 0);
     write_manifest();
-    run(words, &memory);
+    bench_run(words, NULL, &memory);
     sleep(3); // A file this young is read again.
-    run(words, &memory);
+    bench_run(words, NULL, &memory);
     for (int time = 0; time < RUNS; time++) {
         const char *const version[] = {ipvm, "--version", NULL};
         uint64_t other;
-        samples_add(&nothing, run(version, &other));
-        samples_add(&samples, run(words, &memory));
+        samples_add(&nothing, bench_run(version, NULL, &other));
+        samples_add(&samples, bench_run(words, NULL, &memory));
     }
     bar_print_samples((struct bar){.name = "ipvm --version", .unit = "ms"},
                       &nothing);
@@ -131,8 +84,8 @@ static void bench_import(void)
     uint64_t memory;
     for (int time = 0; time < 3; time++) {
         // Other bytes each time: what is known is not stored again.
-        write_file(big, BIG_BYTES, (uint64_t)time + 1);
-        samples_add(&samples, run(words, &memory));
+        bench_write_file(big, BIG_BYTES, (uint64_t)time + 1);
+        samples_add(&samples, bench_run(words, NULL, &memory));
         remove(big);
     }
     double rate = BIG_BYTES * 1e3 / (double)samples_percentile(&samples, 50);

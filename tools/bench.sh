@@ -7,8 +7,8 @@
 # A program prints one JSON object per line for each bar:
 #   {"name": "warm task", "value": 17.2, "unit": "us", "target": 20,
 #    "p99": 80, "p99_target": 100, "memory": 5242880}
-# `value` is the median. Less is better, but for units "per second" or ending
-# in "/s". target, p99, p99_target and memory (bytes) may be left out.
+# `value` is the median. Less is better, but for units "per second", "times
+# faster" or ending in "/s". target, p99, p99_target and memory (bytes) may be left out.
 #
 # Usage: tools/bench.sh OUT.json PROGRAM ...
 set -euo pipefail
@@ -51,7 +51,7 @@ function field(name,    at, text) {
     return text == "null" ? "" : text
 }
 BEGIN {
-    line = "%-52s %12s %12s %12s %-10s %9s  %s\n"
+    line = "%-52s %12s %12s %12s %-12s %9s  %s\n"
     printf line, "name", "median", "p99", "target", "unit", "memory", "met"
 }
 {
@@ -61,7 +61,7 @@ BEGIN {
     if (target + 0 == 0)
         target = ""
     if (target != "") {
-        more = unit ~ /per second|\/s$/
+        more = unit ~ /per second|\/s$|faster/
         met = (more ? value + 0 >= target + 0 : value + 0 <= target + 0) ? "yes" : "NO"
         if (p99 != "" && p99_target != "" && p99 + 0 > p99_target + 0)
             met = "NO (p99)"
