@@ -208,17 +208,24 @@ static Status put_block(void *context, const Cid *cid, Bytes block,
     return STATUS_OK;
 }
 
-/* Puts what nobody had to store yet: the block of answers, and the
- * determinism profile, which computations link. */
-static Status put_own_blocks(struct plan *plan, Cid *head, struct error *err)
+/* Computations link the determinism profile, which nobody had to store yet. */
+static Status put_profile(struct store *store, struct error *err)
+{
+    if (store_has(store, profile_cid()))
+        return STATUS_OK;
+    struct store_batch *batch = store_batch_new(store);
+    store_batch_block(batch, profile_cid(), profile_block());
+    Status status = store_commit(batch, err);
+    store_batch_free(batch);
+    return status;
+}
+
+/* Of what is to be given, in the store as all that is written. */
+static Status put_answers(struct plan *plan, Cid *head, struct error *err)
 {
     struct store_batch *batch = store_batch_new(plan->store);
-    Status status = STATUS_OK;
-    if (plan->count > 0)
-        status = answers_encode(plan->answers, &plan->count, put_block, batch,
-                                head, err);
-    if (!store_has(plan->store, profile_cid()))
-        store_batch_block(batch, profile_cid(), profile_block());
+    Status status = answers_encode(plan->answers, &plan->count, put_block,
+                                   batch, head, err);
     if (status == STATUS_OK)
         status = store_commit(batch, err);
     store_batch_free(batch);
@@ -251,30 +258,36 @@ static Status write_car(struct plan *plan,
     return car_export_file(plan->store, request->file, &what, &out->car, err);
 }
 
+static Status add_answers(struct plan *plan, struct export_report *out,
+                          struct error *err)
+{
+    Cid cid;
+    out->left_out = drop_incomplete(plan);
+    if (plan->count == 0)
+        return STATUS_OK;
+    TRY(put_answers(plan, &cid, err));
+    add_root(out, &cid);
+    out->answers = plan->count;
+    for (size_t index = 0; index < plan->count; index++) {
+        computation_cid(&plan->answers[index].computation, &cid);
+        seen_add(&plan->wanted, cid_multihash(&cid));
+    }
+    return STATUS_OK;
+}
+
 static Status export_planned(struct plan *plan,
                              const struct export_request *request,
                              struct export_report *out, struct error *err)
 {
-    Cid head;
-    bool has_tasks = false;
     for (size_t index = 0; index < request->count; index++) {
         const Cid *cid = &request->cids[index];
+        if (cid_codec(cid) == CODEC_DAG_CBOR)
+            TRY(put_profile(plan->store, err));
         TRY(add_asked(plan, cid, !request->dag_only, err));
         seen_add(&plan->wanted, cid_multihash(cid));
-        has_tasks = has_tasks || cid_codec(cid) == CODEC_DAG_CBOR;
         add_root(out, cid);
     }
-    out->left_out = drop_incomplete(plan);
-    if (has_tasks)
-        TRY(put_own_blocks(plan, &head, err));
-    for (size_t index = 0; index < plan->count; index++) {
-        Cid cid;
-        computation_cid(&plan->answers[index].computation, &cid);
-        seen_add(&plan->wanted, cid_multihash(&cid));
-    }
-    if (plan->count > 0)
-        add_root(out, &head);
-    out->answers = plan->count;
+    TRY(add_answers(plan, out, err));
     return write_car(plan, request, out, err);
 }
 
