@@ -33,6 +33,12 @@ static const struct command *const content[] = {
 };
 
 static const struct command *const keeping[] = {
+    &pin_command,
+    &unpin_command,
+    &pins_command,
+    &name_command,
+    &gc_command,
+    &stat_command,
     &fsck_command,
     &backup_command,
     &restore_command,

@@ -17,15 +17,21 @@ extern const struct command embed_command;
 extern const struct command explain_command;
 extern const struct command export_command;
 extern const struct command fsck_command;
+extern const struct command gc_command;
 extern const struct command get_command;
 extern const struct command graph_command;
 extern const struct command help_command_entry;
 extern const struct command import_command;
 extern const struct command inspect_command;
 extern const struct command ls_command;
+extern const struct command name_command;
+extern const struct command pin_command;
+extern const struct command pins_command;
 extern const struct command restore_command;
 extern const struct command run_command;
 extern const struct command source_command;
+extern const struct command stat_command;
+extern const struct command unpin_command;
 extern const struct command version_command;
 
 #endif

@@ -19,7 +19,7 @@ struct gc_options {
                             roots; the least worth goes first. 0: none */
     uint64_t grace_s;    /* what was put or touched since is kept. 0: 1 h */
     bool no_grace;       /* nothing is kept by that but what comes during the
-                            collection; for tests */
+                            collection */
     bool dry_run;        /* count only */
     /* Told now and then; false stops with STATUS_CANCELLED, what is removed
      * stays removed. */

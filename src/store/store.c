@@ -291,14 +291,15 @@ void store_settle(struct store *store)
 Status store_stat(struct store *store, struct store_stat *out,
                   struct error *err)
 {
-    static const enum table tables[] = {TABLE_BLOCKS, TABLE_MEMO,
-                                        TABLE_SYMBOLIC, TABLE_PINS};
-    struct table_stat found[4] = {0};
+    static const enum table tables[] = {
+        TABLE_BLOCKS, TABLE_MEMO, TABLE_SYMBOLIC, TABLE_PINS, TABLE_NAMES};
+    enum { COUNT = sizeof tables / sizeof *tables };
+    struct table_stat found[COUNT] = {0};
     struct transaction transaction;
     queue_settle(store->queue);
     TRY(tables_read(store->tables, &transaction, err));
     Status status = STATUS_OK;
-    for (size_t index = 0; index < 4 && status == STATUS_OK; index++)
+    for (size_t index = 0; index < COUNT && status == STATUS_OK; index++)
         status =
             transaction_stat(&transaction, tables[index], &found[index], err);
     transaction_end(&transaction);
@@ -308,8 +309,10 @@ Status store_stat(struct store *store, struct store_stat *out,
         .memo = found[1].count,
         .symbolic = found[2].count,
         .pins = found[3].count,
+        .names = found[4].count,
         .map_bytes = found[0].map_bytes,
         .used_bytes = found[0].used_bytes,
+        .free_bytes = found[0].free_bytes,
     };
     return status;
 }

@@ -262,7 +262,10 @@ void store_batch_note(struct store_batch *batch, enum note_table table,
 /* --- Facts --------------------------------------------------------------- */
 
 struct store_stat {
-    uint64_t blocks, block_bytes, memo, symbolic, pins, map_bytes, used_bytes;
+    uint64_t blocks, block_bytes, memo, symbolic, pins, names;
+    uint64_t map_bytes;
+    uint64_t used_bytes; /* of the file, with what is free in it */
+    uint64_t free_bytes; /* of those: will be used again */
 };
 Status store_stat(struct store *store, struct store_stat *out,
                   struct error *err);

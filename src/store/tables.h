@@ -60,7 +60,8 @@ typedef bool TableEach(void *context, Bytes key, Bytes value);
 struct table_stat {
     uint64_t count;
     uint64_t table_bytes; /* of this one: keys, values and what they cost */
-    uint64_t used_bytes;  /* of all tables together */
+    uint64_t used_bytes;  /* of all tables together, with what is free */
+    uint64_t free_bytes;  /* to be used again */
     uint64_t map_bytes;
 };
 

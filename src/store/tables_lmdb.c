@@ -274,9 +274,13 @@ static Status lmdb_stat(struct transaction *transaction, enum table table,
     int result = mdb_stat(transaction->handle, lmdb->databases[table], &stat);
     if (result == 0)
         result = mdb_env_info(lmdb->env, &info);
+    uint64_t free_pages = 0;
+    if (result == 0)
+        result = lmdb_count_free(transaction->handle, &free_pages);
     if (result != 0)
         return lmdb_fail(lmdb, result, "cannot read", err);
     *out = (struct table_stat){
+        .free_bytes = free_pages * stat.ms_psize,
         .count = stat.ms_entries,
         .table_bytes =
             stat.ms_psize * (stat.ms_branch_pages + stat.ms_leaf_pages +

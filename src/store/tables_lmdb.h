@@ -59,6 +59,9 @@ Status lmdb_resize(struct lmdb_tables *lmdb, size_t map_bytes,
 /* tables_copy(). */
 Status lmdb_copy(struct tables *tables, int file, struct error *err);
 
+/* Pages of the file that are free to be used again. */
+int lmdb_count_free(MDB_txn *txn, uint64_t *out);
+
 /* Refuses a file that is shorter than its own page count says: touching what
  * is missing would kill the process (SIGBUS). */
 Status lmdb_check_length(struct lmdb_tables *lmdb, struct error *err);

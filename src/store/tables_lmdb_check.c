@@ -68,6 +68,11 @@ static int count_free(MDB_txn *txn, uint64_t first, uint64_t *out)
     return result == MDB_NOTFOUND ? 0 : result;
 }
 
+int lmdb_count_free(MDB_txn *txn, uint64_t *out)
+{
+    return count_free(txn, 0, out);
+}
+
 /* With the write lock held, so that nobody else changes the length. The file
  * is made long enough first: the list itself may be in the part that is
  * missing, and then reads as zeros, which LMDB refuses. */
