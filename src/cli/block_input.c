@@ -20,6 +20,12 @@ int say_failed(const struct cli *cli, Status status, const struct error *err)
     return cli_fail(cli, &error);
 }
 
+int open_to_read(struct cli *cli)
+{
+    const ipvm_options options = {.read_only = true};
+    return cli_open(cli, &options);
+}
+
 /* --- Names --------------------------------------------------------------- */
 
 static const struct {

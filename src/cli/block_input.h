@@ -13,6 +13,9 @@ enum { INPUT_MAX = 16 << 20 }; /* bytes of a value in text */
 /* cli_fail() for what the layers below return. */
 int say_failed(const struct cli *cli, Status status, const struct error *err);
 
+/* cli_open() to read only: also where nobody may write. */
+int open_to_read(struct cli *cli);
+
 /* A codec by its name in the multicodec table, or its number, "0x71". */
 int read_codec(struct cli *cli, const char *option, const char *word,
                uint64_t *out);

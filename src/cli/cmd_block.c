@@ -148,7 +148,7 @@ static int block_get(struct cli *cli)
     struct error err = {0};
     struct block *block;
     Cid cid;
-    int code = cli_open(cli, NULL);
+    int code = open_to_read(cli);
     if (code != EXIT_OK)
         return code;
     const Status status =
@@ -206,7 +206,7 @@ static void print_stat(const struct cli *cli, const Cid *cid, size_t len)
 
 static int block_stat(struct cli *cli)
 {
-    int code = cli_open(cli, NULL);
+    int code = open_to_read(cli);
     for (int index = 0; code == EXIT_OK && index < cli->word_count; index++) {
         struct error err = {0};
         struct block *block;

@@ -141,7 +141,7 @@ static int dag_get(struct cli *cli)
     int code = read_known_codec(cli, "output-codec", word ? word : "dag-json",
                                 &codec);
     if (code == EXIT_OK)
-        code = cli_open(cli, NULL);
+        code = open_to_read(cli);
     if (code != EXIT_OK)
         return code;
     buffer_init(&out, (size_t)16 * BLOCK_TAKEN_MAX);
@@ -203,7 +203,7 @@ static void print_resolved(const struct cli *cli,
 
 static int dag_resolve(struct cli *cli)
 {
-    int code = cli_open(cli, NULL);
+    int code = open_to_read(cli);
     for (int index = 0; code == EXIT_OK && index < cli->word_count; index++) {
         struct arena arena = {0};
         struct error err = {0};

@@ -123,7 +123,7 @@ static int dag_stat(struct cli *cli)
 {
     struct error err = {0};
     Status status = STATUS_OK;
-    int code = cli_open(cli, NULL);
+    int code = open_to_read(cli);
     if (code != EXIT_OK)
         return code;
     struct counting counting = {.bar = {.cli = cli, .vm = cli->vm}};

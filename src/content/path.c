@@ -59,24 +59,6 @@ static bool has_more(const struct descent *descent)
 
 /* --- Messages ------------------------------------------------------------ */
 
-/* Not inside of a character. */
-static size_t boundary(Text text, size_t at)
-{
-    while (at < text.len && ((unsigned char)text.data[at] & 0xc0) == 0x80)
-        at++;
-    return at;
-}
-
-static Text shortened(struct arena *arena, Text text, size_t max)
-{
-    if (text.len <= max)
-        return text;
-    const Text head = {text.data, boundary(text, max / 4)};
-    const size_t from = boundary(text, text.len - max / 2);
-    return arena_format(arena, "%.*s…%.*s", TEXT_ARG(head),
-                        (int)(text.len - from), text.data + from);
-}
-
 /* As far as the path led, and what is the matter there. */
 #define FAIL_HERE(descent, status, format, ...)                               \
     fail((descent)->err, (status), "%.*s: " format,                           \
@@ -85,7 +67,7 @@ static Text shortened(struct arena *arena, Text text, size_t max)
 static Text where_we_are(struct descent *descent)
 {
     const Text far = {descent->path.data, descent->at};
-    return shortened(&descent->scratch, far, WHERE_MAX);
+    return path_shortened(&descent->scratch, far, WHERE_MAX);
 }
 
 static Status fail_missing(struct descent *descent, const Cid *cid)
@@ -93,12 +75,12 @@ static Status fail_missing(struct descent *descent, const Cid *cid)
     char name[CID_TEXT_MAX];
     cid_to_text(cid, name);
     if (descent->hops > 1 || !cid_equal(cid, &descent->cid))
-        return fail(
-            descent->err, STATUS_NOT_FOUND,
-            "%.*s: block %.100s is not in the store",
-            TEXT_ARG(shortened(&descent->scratch,
-                               (Text){descent->path.data, descent->at}, 80)),
-            name);
+        return fail(descent->err, STATUS_NOT_FOUND,
+                    "%.*s: block %.100s is not in the store",
+                    TEXT_ARG(path_shortened(
+                        &descent->scratch,
+                        (Text){descent->path.data, descent->at}, 80)),
+                    name);
     return fail(descent->err, STATUS_NOT_FOUND,
                 "block %.150s is not in the store", name);
 }
@@ -194,10 +176,11 @@ static Status step_list(struct descent *descent, Text segment, Value *value)
     uint64_t index;
     const size_t count = value->list.count;
     if (!read_index(segment, &index))
-        return FAIL_HERE(descent, STATUS_NOT_FOUND,
-                         "a list is gone down by index, such as 0, not by "
-                         "\"%.*s\"",
-                         TEXT_ARG(shortened(&descent->scratch, segment, 30)));
+        return FAIL_HERE(
+            descent, STATUS_NOT_FOUND,
+            "a list is gone down by index, such as 0, not by "
+            "\"%.*s\"",
+            TEXT_ARG(path_shortened(&descent->scratch, segment, 30)));
     if (index >= count)
         return FAIL_HERE(descent, STATUS_NOT_FOUND,
                          "a list of %zu has no index %llu", count,
@@ -210,9 +193,10 @@ static Status step_map(struct descent *descent, Text segment, Value *value)
 {
     const Value *below = value_get(value, segment);
     if (!below)
-        return FAIL_HERE(descent, STATUS_NOT_FOUND,
-                         "a map of %zu has no key \"%.*s\"", value->map.count,
-                         TEXT_ARG(shortened(&descent->scratch, segment, 40)));
+        return FAIL_HERE(
+            descent, STATUS_NOT_FOUND, "a map of %zu has no key \"%.*s\"",
+            value->map.count,
+            TEXT_ARG(path_shortened(&descent->scratch, segment, 40)));
     *value = *below;
     return STATUS_OK;
 }
@@ -228,7 +212,7 @@ static Status step(struct descent *descent, Text segment, Value *value)
                      "of kind %s, with nothing below it, and the path goes on "
                      "with \"%.*s\"",
                      value_kind_name(value->kind),
-                     TEXT_ARG(shortened(&descent->scratch, segment, 30)));
+                     TEXT_ARG(path_shortened(&descent->scratch, segment, 30)));
 }
 
 /* The part of the path inside the block, its segments joined by one '/'. */
@@ -353,7 +337,7 @@ Status content_resolve(struct store *store, Text path, Cid *out,
         status = fail(err, STATUS_INVALID,
                       "%.*s: a %s inside of block %.64s; only a whole block "
                       "will do here",
-                      TEXT_ARG(shortened(&arena, path, 60)),
+                      TEXT_ARG(path_shortened(&arena, path, 60)),
                       value_kind_name(found.value.kind), name);
     }
     if (status == STATUS_OK)

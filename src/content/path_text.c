@@ -17,6 +17,26 @@ static size_t segment_end(Text text, size_t at)
     return slash ? (size_t)(slash - text.data) : text.len;
 }
 
+/* --- Messages ------------------------------------------------------------ */
+
+/* Not inside of a character. */
+static size_t boundary(Text text, size_t at)
+{
+    while (at < text.len && ((unsigned char)text.data[at] & 0xc0) == 0x80)
+        at++;
+    return at;
+}
+
+Text path_shortened(struct arena *arena, Text text, size_t max)
+{
+    if (text.len <= max)
+        return text;
+    const Text head = {text.data, boundary(text, max / 4)};
+    const size_t from = boundary(text, text.len - max / 2);
+    return arena_format(arena, "%.*s…%.*s", TEXT_ARG(head),
+                        (int)(text.len - from), text.data + from);
+}
+
 /* --- ipfs:// ------------------------------------------------------------- */
 
 static int hex_digit(char digit)
@@ -80,7 +100,7 @@ static size_t shorter(Text text, size_t len)
 
 /* The longest name that is set. */
 static Status read_name(struct store *store, struct path_text *out,
-                        struct error *err)
+                        struct arena *arena, struct error *err)
 {
     const Text text = out->path;
     size_t len = text.len;
@@ -111,7 +131,7 @@ static Status read_name(struct store *store, struct path_text *out,
     return fail(err, STATUS_NOT_FOUND,
                 "no name is set that %.*s begins with; `ipvm name ls` lists "
                 "them",
-                (int)(longest.len > 80 ? 80 : longest.len), longest.data);
+                TEXT_ARG(path_shortened(arena, longest, 80)));
 }
 
 /* --- All ----------------------------------------------------------------- */
@@ -144,7 +164,7 @@ Status path_text_read(struct store *store, Text text, struct arena *arena,
     if (is_url)
         return read_cid(out, err);
     if (cut_prefix(&out->path, TEXT("name:")))
-        return read_name(store, out, err);
+        return read_name(store, out, arena, err);
     out->plain = cut_prefix(&out->path, TEXT("/ipld/"));
     if (!out->plain)
         cut_prefix(&out->path, TEXT("/ipfs/"));

@@ -21,4 +21,7 @@ struct path_text {
 Status path_text_read(struct store *store, Text text, struct arena *arena,
                       struct path_text *out, struct error *err);
 
+/* For messages: `text` without its middle if it is longer than `max` bytes. */
+Text path_shortened(struct arena *arena, Text text, size_t max);
+
 #endif
