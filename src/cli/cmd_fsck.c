@@ -87,9 +87,9 @@ static void print_finding(const struct cli *cli, const struct finding *finding,
         printf(" and %llu more",
                (unsigned long long)(finding->dependent_count - shown));
     if (finding->is_mended)
-        printf("; healed: ");
+        printf("; repaired: ");
     else if (repair || !finding->can_mend)
-        printf("; cannot be healed: ");
+        printf("; cannot be repaired: ");
     else
         printf("; --repair will ");
     print_safe(finding->mend);
@@ -118,7 +118,7 @@ static void print_summary(const struct repair *repair, uint64_t elapsed_ns)
     if (repair->count == 0)
         fprintf(stderr, ": nothing is wrong\n");
     else
-        fprintf(stderr, ": %zu found, %zu healed\n", repair->count,
+        fprintf(stderr, ": %zu found, %zu repaired\n", repair->count,
                 repair->count - repair->left);
     if (repair->differed)
         fprintf(stderr,
@@ -159,7 +159,7 @@ static Value finding_value(struct arena *arena, const struct finding *finding)
     entries[count++] = (struct value_entry){
         TEXT("needed_by_count"), value_uint(finding->dependent_count)};
     entries[count++] =
-        (struct value_entry){TEXT("healed"), value_bool(finding->is_mended)};
+        (struct value_entry){TEXT("repaired"), value_bool(finding->is_mended)};
     entries[count++] =
         (struct value_entry){TEXT("how"), value_text(finding->mend)};
     return value_map(arena, entries, count);
@@ -241,7 +241,7 @@ const struct command fsck_command = {
         "again; rows that are wrong are removed. Nothing that can still be\n"
         "read is removed.\n"
         "\n"
-        "Exit code 3: something is wrong and was not healed.",
+        "Exit code 3: something is wrong and was not repaired.",
     .options = fsck_options,
     .examples = "  ipvm fsck\n"
                 "  ipvm fsck --repair --json\n",

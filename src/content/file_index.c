@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "content/file_index.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/buffer.h"
 #include "content/walk.h"
 #include "crypto/hash.h"
 
@@ -31,15 +33,38 @@ static struct facts facts_of(const struct stat *stat, uint64_t layout)
     };
 }
 
-/* Paths may be longer than a key: the key is the hash of the absolute path. */
-static bool key_of(const char *path, Hash *key)
+/* Paths may be longer than a key: the key is the hash of the absolute path,
+ * which is to be given back with free(). NULL: there is no such file. */
+static char *key_of(const char *path, Hash *key)
 {
     char *absolute = realpath(path, NULL);
-    if (!absolute)
+    if (absolute)
+        hash_sha256(text_bytes(text_of(absolute)), key);
+    return absolute;
+}
+
+/* facts | length of the CID | CID | absolute path */
+static bool read_note(Bytes note, struct facts *facts, Cid *cid, Text *path)
+{
+    if (note.len <= sizeof *facts)
         return false;
-    hash_sha256(text_bytes(text_of(absolute)), key);
-    free(absolute);
+    memcpy(facts, note.data, sizeof *facts);
+    note = bytes_from(note, sizeof *facts);
+    const size_t len = note.data[0];
+    if (note.len < 1 + len ||
+        cid_from_bytes(bytes_of(note.data + 1, len), cid, NULL) != STATUS_OK)
+        return false;
+    *path = bytes_text(bytes_from(note, 1 + len));
     return true;
+}
+
+bool file_index_read(Bytes note, struct indexed_file *out)
+{
+    struct facts facts;
+    if (!read_note(note, &facts, &out->cid, &out->path))
+        return false;
+    out->layout = facts.layout;
+    return out->path.len > 0;
 }
 
 static Status look_for_block(void *context, const struct walk_visit *visit,
@@ -65,21 +90,18 @@ Status file_index_get(struct store *store, const char *path,
     struct facts now = facts_of(stat, layout), noted;
     struct arena arena = {0};
     Bytes note;
+    Text noted_path;
     Hash key;
+    char *absolute = key_of(path, &key);
 
-    if (!key_of(path, &key))
+    if (!absolute)
         return STATUS_NOT_FOUND;
+    free(absolute);
     Status status = note_get(store, NOTE_FILE, bytes_of(&key, sizeof key),
                              &arena, &note, NULL);
-    if (status == STATUS_OK && note.len > sizeof noted) {
-        memcpy(&noted, note.data, sizeof noted);
-        status =
-            memcmp(&noted, &now, sizeof now) == 0
-                ? cid_from_bytes(bytes_from(note, sizeof noted), out, NULL)
-                : STATUS_NOT_FOUND;
-    } else {
+    if (status != STATUS_OK || !read_note(note, &noted, out, &noted_path) ||
+        memcmp(&noted, &now, sizeof now) != 0)
         status = STATUS_NOT_FOUND;
-    }
     arena_deinit(&arena);
     return status == STATUS_OK && is_whole(store, out) ? STATUS_OK
                                                        : STATUS_NOT_FOUND;
@@ -97,13 +119,20 @@ void file_index_put(struct store_batch *batch, const char *path,
                     const struct stat *stat, uint64_t layout, const Cid *cid)
 {
     struct facts facts = facts_of(stat, layout);
-    uint8_t note[sizeof facts + CID_BYTES_MAX];
     Hash key;
+    char *absolute = key_of(path, &key);
+    struct buffer note;
 
-    if (!key_of(path, &key))
+    if (!absolute)
         return;
-    memcpy(note, &facts, sizeof facts);
-    memcpy(note + sizeof facts, cid->bytes, cid->len);
-    store_batch_note(batch, NOTE_FILE, bytes_of(&key, sizeof key),
-                     bytes_of(note, sizeof facts + cid->len));
+    buffer_init(&note, sizeof facts + 1 + CID_BYTES_MAX + PATH_MAX);
+    buffer_add(&note, &facts, sizeof facts);
+    buffer_add_byte(&note, cid->len);
+    buffer_add_bytes(&note, cid_bytes(cid));
+    buffer_add_text(&note, text_of(absolute));
+    if (note.status == STATUS_OK)
+        store_batch_note(batch, NOTE_FILE, bytes_of(&key, sizeof key),
+                         buffer_bytes(&note));
+    buffer_deinit(&note);
+    free(absolute);
 }

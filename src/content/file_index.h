@@ -25,4 +25,17 @@ bool file_index_is_settled(const struct stat *stat);
 void file_index_put(struct store_batch *batch, const char *path,
                     const struct stat *stat, uint64_t layout, const Cid *cid);
 
+/* A note as it is in the store, for those who look for where content came
+ * from. `path` borrows from it. False: it cannot be read. */
+struct indexed_file {
+    Cid cid;
+    uint64_t layout;
+    Text path;
+};
+bool file_index_read(Bytes note, struct indexed_file *out);
+/* Reads the file again, as it was imported before. STATUS_NOT_FOUND: it is
+ * gone or has other content now. */
+Status file_index_import(struct store *store, const struct indexed_file *file,
+                         struct error *err);
+
 #endif

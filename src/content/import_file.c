@@ -69,6 +69,30 @@ static uint64_t layout_of(const struct content_add_options *options)
            (uint64_t)options->keep_mtime << 62;
 }
 
+static struct content_add_options options_of(uint64_t layout)
+{
+    return (struct content_add_options){
+        .chunk_bytes = layout & ~((uint64_t)3 << 62),
+        .rehash = true,
+        .keep_mode = layout >> 63,
+        .keep_mtime = layout >> 62 & 1,
+    };
+}
+
+Status file_index_import(struct store *store, const struct indexed_file *file,
+                         struct error *err)
+{
+    const struct content_add_options options = options_of(file->layout);
+    struct arena arena = {0};
+    Cid cid;
+    const char *path = arena_copy_text(&arena, file->path).data;
+    Status status = content_add_path(store, path, &options, &cid, err);
+    arena_deinit(&arena);
+    if (status == STATUS_OK && !cid_equal(&cid, &file->cid))
+        return fail(err, STATUS_NOT_FOUND, "the file has other content now");
+    return status;
+}
+
 /* Bytes of all blocks of a DAG, as its root says. */
 static Status dag_size(struct store *store, const Cid *cid, uint64_t *out,
                        struct error *err)

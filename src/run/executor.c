@@ -154,7 +154,14 @@ static Status on_block(void *context, Bytes cid, struct run_block *out,
     struct block *block;
     Cid name;
     TRY(cid_from_bytes(cid, &name, err));
-    TRY(store_get(executor->store, &name, &block, err));
+    struct error why = {0};
+    Status status = store_get(executor->store, &name, &block, &why);
+    // A damaged block is a missing one: the task ends as unavailable.
+    if (status == STATUS_CORRUPT)
+        return fail(err, STATUS_NOT_FOUND, "%s", why.message);
+    if (status != STATUS_OK && err)
+        *err = why;
+    TRY(status);
     *out = (struct run_block){block_bytes(block), block};
     return STATUS_OK;
 }

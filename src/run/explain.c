@@ -144,6 +144,23 @@ static bool last_run(struct explainer *explainer, const struct task *task,
     return true;
 }
 
+/* The memo has an entry, and is a miss all the same. */
+static bool why_no_hit(struct explainer *explainer, const Hash *concrete,
+                       struct explained *out)
+{
+    struct memo_entry entry;
+    struct block *block = NULL;
+    if (memo_peek(explainer->store, concrete, &entry, NULL) != STATUS_OK)
+        return false;
+    Status status = store_get(explainer->store, &entry.result, &block, NULL);
+    block_unref(block);
+    if (status == STATUS_NOT_FOUND)
+        snprintf(out->why, sizeof out->why, "its result was collected");
+    else if (status == STATUS_CORRUPT)
+        snprintf(out->why, sizeof out->why, "its result block is damaged");
+    return status == STATUS_NOT_FOUND || status == STATUS_CORRUPT;
+}
+
 static void why_would_run(struct explainer *explainer, const struct task *task,
                           Bytes block, struct explained *out)
 {
@@ -152,6 +169,8 @@ static void why_would_run(struct explainer *explainer, const struct task *task,
     Text end;
     Bytes old_block;
 
+    if (why_no_hit(explainer, &out->concrete, out))
+        return;
     if (!last_run(explainer, task, &old, &end)) {
         snprintf(out->why, sizeof out->why, "never run here");
         return;

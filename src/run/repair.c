@@ -307,6 +307,56 @@ static Status check_roots(struct repairing *repairing, struct error *err)
     return check.status;
 }
 
+/* --- Files --------------------------------------------------------------- */
+
+struct file_check {
+    struct repairing *repairing;
+    struct complete *complete;
+    struct indexed_file file;
+};
+
+static void note_file(void *context, const struct lack *lack)
+{
+    struct file_check *check = context;
+    struct repair *repair = check->repairing->repair;
+    const uint64_t *known =
+        map_get(&check->repairing->by_block, cid_multihash(&lack->cid));
+    // What else a file lacks was collected.
+    if (!known)
+        return;
+    struct finding *finding = &repair->findings[*known - 1];
+    finding->file = check->file;
+    finding->file.path = arena_copy_text(&repair->arena, check->file.path);
+}
+
+static Status check_file(void *context, [[maybe_unused]] Bytes key, Bytes note,
+                         struct error *err)
+{
+    struct file_check *check = context;
+    bool is_complete;
+    if (!file_index_read(note, &check->file))
+        return STATUS_OK;
+    return complete_check(check->complete, &check->file.cid, note_file, check,
+                          &is_complete, err);
+}
+
+/* Which files the blocks that were found came from. */
+static Status look_for_files(struct repairing *repairing, struct error *err)
+{
+    const struct complete_options options = {
+        .skip_leaves = true,
+        .damaged = &repairing->damaged,
+    };
+    struct file_check check = {.repairing = repairing};
+    if (repairing->by_block.count == 0)
+        return STATUS_OK;
+    check.complete = complete_new(repairing->store, &options);
+    Status status =
+        fsck_notes(repairing->store, NOTE_FILE, check_file, &check, err);
+    complete_free(check.complete);
+    return status;
+}
+
 /* --- What can be done ---------------------------------------------------- */
 
 static void say_what_can_be_done(struct repairing *repairing,
@@ -321,6 +371,9 @@ static void say_what_can_be_done(struct repairing *repairing,
         finding->mend = TEXT("remove it");
     } else if (finding->kind == FINDING_RESULT) {
         finding->mend = TEXT("withdraw the entry");
+    } else if (finding->file.path.len > 0) {
+        finding->mend = arena_format(&repair->arena, "read %.*s again",
+                                     TEXT_ARG(finding->file.path));
     } else if (finding->kind != FINDING_MALFORMED &&
                memo_producer(repairing->store, &finding->cid, &producer,
                              NULL) == STATUS_OK) {
@@ -358,7 +411,8 @@ static Status look(struct repairing *repairing, struct error *err)
     TRY(fsck_rows(repairing->store, &options, find_row, &repair->counts, err));
     repairing->results = repair_results_new(repairing);
     TRY(fsck_memo(repairing->store, check_entry, repairing, err));
-    return check_roots(repairing, err);
+    TRY(check_roots(repairing, err));
+    return look_for_files(repairing, err);
 }
 
 Status repair_store(struct executor *executor, struct modules *modules,

@@ -21,6 +21,7 @@
 #ifndef IPVM_RUN_REPAIR_H
 #define IPVM_RUN_REPAIR_H
 
+#include "content/file_index.h"
 #include "run/heal.h"
 #include "store/fsck.h"
 
@@ -47,7 +48,8 @@ struct finding {
     /* What leads to it: the first few, and how many there are. */
     Text dependents[DEPENDENTS_SHOWN];
     uint64_t dependent_count;
-    bool is_rooted; /* a pin or a name is among them */
+    bool is_rooted;           /* a pin or a name is among them */
+    struct indexed_file file; /* it came from this one; path "" if from none */
     /* What can be done, or was. */
     bool can_mend, is_mended;
     Text mend; /* "run bafy… again" */

@@ -83,6 +83,34 @@ static Status heal_blocks(struct repairing *repairing, struct error *err)
     return STATUS_OK;
 }
 
+/* From the files that they came from, if these have not changed. */
+static Status read_files(struct repairing *repairing, struct error *err)
+{
+    struct repair *repair = repairing->repair;
+    for (size_t index = 0; index < repair->count; index++) {
+        struct finding *finding = &repair->findings[index];
+        struct error why = {0};
+        if (!is_about_block(finding) || finding->file.path.len == 0)
+            continue;
+        if (!repair_tell(repairing, "reading", index, repair->count))
+            return fail(err, STATUS_CANCELLED, "interrupted");
+        if (!is_readable(repairing, &finding->cid)) {
+            Status status =
+                file_index_import(repairing->store, &finding->file, &why);
+            if (status == STATUS_FULL) {
+                *err = why;
+                return status;
+            }
+        }
+        if (!is_readable(repairing, &finding->cid))
+            continue;
+        finding->is_mended = true;
+        finding->mend = arena_format(&repair->arena, "read again from %.*s",
+                                     TEXT_ARG(finding->file.path));
+    }
+    return STATUS_OK;
+}
+
 /* What cannot be had goes: it can be added again then. */
 static Status remove_damaged(struct repairing *repairing, struct error *err)
 {
@@ -177,6 +205,7 @@ static void settle_blocks(struct repairing *repairing)
 Status repair_mend(struct repairing *repairing, struct error *err)
 {
     TRY(mend_rows(repairing, err));
+    TRY(read_files(repairing, err));
     TRY(heal_blocks(repairing, err));
     TRY(remove_damaged(repairing, err));
     // What was damaged is healed or gone: ask the store from here on.

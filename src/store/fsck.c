@@ -267,6 +267,28 @@ Status fsck_memo(struct store *store, FsckMemo *each, void *context,
     return status;
 }
 
+Status fsck_notes(struct store *store, enum note_table table, FsckNote *each,
+                  void *context, struct error *err)
+{
+    struct portion *portion = portion_new(note_table_of(table), false);
+    struct arena arena = {0};
+    Status status = STATUS_OK;
+    while (!portion->is_over && status == STATUS_OK) {
+        status = take_portion(store, portion, err);
+        for (size_t index = 0; index < portion->count && status == STATUS_OK;
+             index++) {
+            Bytes note;
+            arena_reset(&arena);
+            if (note_get(store, table, portion->keys[index], &arena, &note,
+                         NULL) == STATUS_OK)
+                status = each(context, portion->keys[index], note, err);
+        }
+    }
+    arena_deinit(&arena);
+    portion_free(portion);
+    return status;
+}
+
 /* --- Mending ------------------------------------------------------------- */
 
 typedef Status Change(struct transaction *transaction, const void *what,

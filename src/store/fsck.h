@@ -60,6 +60,12 @@ typedef Status FsckMemo(void *context, const Hash *concrete,
 Status fsck_memo(struct store *store, FsckMemo *each, void *context,
                  struct error *err);
 
+/* Every note of a table whose checksum is right. `each` may use the store. */
+typedef Status FsckNote(void *context, Bytes key, Bytes note,
+                        struct error *err);
+Status fsck_notes(struct store *store, enum note_table table, FsckNote *each,
+                  void *context, struct error *err);
+
 /* --- Repair: durable when they return ------------------------------------ */
 
 /* Removes the row if it is still wrong; adds what it lacked, where that is
