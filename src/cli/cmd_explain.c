@@ -28,6 +28,11 @@ static bool is_hit(const struct explained *task)
 static void print_cost(const struct memo_entry *cost)
 {
     char time[SHORT_TEXT_MAX], memory[SHORT_TEXT_MAX], stored[SHORT_TEXT_MAX];
+    if (cost->provenance == MEMO_RECEIPT) {
+        printf(
+            "      not computed here: an imported answer that was trusted\n");
+        return;
+    }
     printf("      cost %s, %s of memory, %s stored",
            show_ns(cost->run_ns, time), show_bytes(cost->memory_peak, memory),
            show_bytes(cost->stored_bytes, stored));
@@ -126,6 +131,9 @@ static Value json_cost(struct arena *arena, const struct memo_entry *cost)
         {TEXT("engine"), value_text(text_of(cost->engine))},
         {TEXT("fuel"), value_uint(cost->fuel)},
         {TEXT("memory_peak"), value_uint(cost->memory_peak)},
+        {TEXT("provenance"),
+         value_text(cost->provenance == MEMO_RECEIPT ? TEXT("imported")
+                                                     : TEXT("own"))},
         {TEXT("run_ns"), value_uint(cost->run_ns)},
         {TEXT("stored_bytes"), value_uint(cost->stored_bytes)},
     };
