@@ -334,11 +334,12 @@ Status content_resolve(struct store *store, Text path, Cid *out,
     Status status = content_find(store, path, NULL, &arena, &found, err);
     if (status == STATUS_OK && found.is_inside) {
         cid_to_text(&found.cid, name);
-        status = fail(err, STATUS_INVALID,
-                      "%.*s: a %s inside of block %.64s; only a whole block "
-                      "will do here",
-                      TEXT_ARG(path_shortened(&arena, path, 60)),
-                      value_kind_name(found.value.kind), name);
+        status = fail(
+            err, STATUS_INVALID,
+            "%.*s: a value (%s) inside of block %.64s; only a whole block "
+            "will do here",
+            TEXT_ARG(path_shortened(&arena, path, 60)),
+            value_kind_name(found.value.kind), name);
     }
     if (status == STATUS_OK)
         *out = found.cid;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "crypto/hash.h"
-#include "ipld/dag_cbor.h"
+#include "ipld/codec.h"
 #include "ipld/dag_json.h"
 #include "ipld/dag_pb.h"
 #include "ipld/multibase.h"
@@ -38,34 +38,6 @@ static Bytes read_vector(const char *name)
 
 /* --- Codecs ------------------------------------------------------------- */
 
-static Status decode(uint64_t codec, Bytes bytes, struct arena *arena,
-                     Value *out, struct error *err)
-{
-    struct dag_pb_node node;
-    if (codec == CODEC_DAG_CBOR)
-        return dag_cbor_decode(bytes, arena, out, err);
-    if (codec == CODEC_DAG_JSON)
-        return dag_json_decode(bytes, arena, out, err);
-    TRY(dag_pb_decode(bytes, arena, &node, err));
-    *out = dag_pb_to_value(&node, arena);
-    return STATUS_OK;
-}
-
-static Status encode(uint64_t codec, const Value *value, struct arena *arena,
-                     struct buffer *out, struct error *err)
-{
-    struct dag_pb_node node;
-    if (codec == CODEC_DAG_JSON)
-        return dag_json_encode(value, out, err);
-    if (codec == CODEC_DAG_CBOR) {
-        dag_cbor_encode(value, out);
-        return buffer_status(out, "block", err);
-    }
-    TRY(dag_pb_from_value(value, arena, &node, err));
-    dag_pb_encode(&node, out);
-    return buffer_status(out, "block", err);
-}
-
 struct fixture {
     char path[512];
     Cid cid;
@@ -95,24 +67,41 @@ static size_t list_fixture(const char *folder, struct fixture out[4])
     return count;
 }
 
-static void check_encodes_to(const Value *value, const struct fixture *to,
-                             struct arena *arena)
+static void check_encodes_to(const Value *value, const struct fixture *to)
 {
     struct error err = {0};
     struct buffer out;
 
     buffer_init(&out, 1 << 20);
-    if (encode(cid_codec(&to->cid), value, arena, &out, &err) != STATUS_OK)
+    if (codec_encode(cid_codec(&to->cid), value, &out, &err) != STATUS_OK)
         fail_msg("%s: %s", to->path, err.message);
     if (cid_verify(&to->cid, buffer_bytes(&out), &err) != STATUS_OK)
         fail_msg("%s: %s", to->path, err.message);
     buffer_deinit(&out);
 }
 
+static Status count_link(void *context, Bytes cid, struct error *err)
+{
+    *(size_t *)context += 1;
+    return cid_check_bytes(cid, err);
+}
+
+/* In every codec a value has as many links. */
+static void check_links(const struct fixture *from, Bytes bytes, size_t *links)
+{
+    size_t count = 0;
+    assert_int_equal(
+        codec_links(cid_codec(&from->cid), bytes, count_link, &count, NULL),
+        STATUS_OK);
+    if (*links != SIZE_MAX && *links != count)
+        fail_msg("%s: %zu links, %zu before", from->path, count, *links);
+    *links = count;
+}
+
 static void check_value(const char *folder)
 {
     struct fixture files[4];
-    size_t count = list_fixture(folder, files);
+    size_t count = list_fixture(folder, files), links = SIZE_MAX;
 
     assert_true(count >= 2);
     for (size_t from = 0; from < count; from++) {
@@ -121,11 +110,12 @@ static void check_value(const char *folder)
         Value value;
         Bytes bytes = read_vector(files[from].path);
         assert_int_equal(cid_verify(&files[from].cid, bytes, NULL), STATUS_OK);
-        if (decode(cid_codec(&files[from].cid), bytes, &arena, &value, &err) !=
-            STATUS_OK)
+        if (codec_decode(cid_codec(&files[from].cid), bytes, &arena, &value,
+                         &err) != STATUS_OK)
             fail_msg("%s: %s", files[from].path, err.message);
+        check_links(&files[from], bytes, &links);
         for (size_t to = 0; to < count; to++)
-            check_encodes_to(&value, &files[to], &arena);
+            check_encodes_to(&value, &files[to]);
         arena_deinit(&arena);
         exact_free(bytes);
     }
@@ -168,6 +158,7 @@ static void check_refuses_bytes(const char *name, uint64_t codec, size_t least)
 {
     struct arena arena = {0};
     Value cases, value;
+    size_t count = 0;
     Bytes json = read_vector(name);
 
     assert_int_equal(dag_json_decode(json, &arena, &cases, NULL), STATUS_OK);
@@ -177,7 +168,10 @@ static void check_refuses_bytes(const char *name, uint64_t codec, size_t least)
         Text hex = text_field(row, "hex"), words = text_field(row, "name");
         Text copy = arena_copy_text(&arena, hex);
         Bytes bytes = exact_from_hex(copy.data);
-        if (decode(codec, bytes, &arena, &value, NULL) != STATUS_INVALID)
+        if (codec_decode(codec, bytes, &arena, &value, NULL) !=
+                STATUS_INVALID ||
+            codec_links(codec, bytes, count_link, &count, NULL) !=
+                STATUS_INVALID)
             fail_msg("%s: %.*s was not refused", name, TEXT_ARG(words));
         exact_free(bytes);
     }
