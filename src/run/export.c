@@ -16,6 +16,7 @@ struct plan {
     struct seen wanted;     /* blocks all the same: asked for, or answered */
     struct answer *answers; /* owned */
     size_t count, capacity;
+    bool links_profile; /* a computation is in it */
 };
 
 static void plan_deinit(struct plan *plan)
@@ -143,14 +144,19 @@ static Status add_asked(struct plan *plan, const Cid *cid, bool with_answers,
         return STATUS_OK; // The walk says what is wrong.
     const Bytes bytes = block_bytes(block);
     Status status = STATUS_OK;
-    if (document_kind_of(bytes) == DOCUMENT_WORKFLOW)
+    if (document_kind_of(bytes) == DOCUMENT_WORKFLOW) {
         status = add_workflow(plan, cid, with_answers, err);
-    else if (with_answers && computation_decode(bytes, &arena, &computation,
-                                                NULL) == STATUS_OK)
-        add_computation(plan, &hash);
-    else if (with_answers &&
-             result_decode(bytes, &arena, &result, NULL) == STATUS_OK)
+        plan->links_profile = true;
+    } else if (computation_decode(bytes, &arena, &computation, NULL) ==
+               STATUS_OK) {
+        plan->links_profile = true;
+        if (with_answers)
+            add_computation(plan, &hash);
+    } else if (with_answers &&
+               result_decode(bytes, &arena, &result, NULL) == STATUS_OK) {
         status = add_result(plan, cid, err);
+        plan->links_profile = plan->links_profile || plan->count > 0;
+    }
     block_unref(block);
     arena_deinit(&arena);
     return status;
@@ -281,12 +287,12 @@ static Status export_planned(struct plan *plan,
 {
     for (size_t index = 0; index < request->count; index++) {
         const Cid *cid = &request->cids[index];
-        if (cid_codec(cid) == CODEC_DAG_CBOR)
-            TRY(put_profile(plan->store, err));
         TRY(add_asked(plan, cid, !request->dag_only, err));
         seen_add(&plan->wanted, cid_multihash(cid));
         add_root(out, cid);
     }
+    if (plan->links_profile)
+        TRY(put_profile(plan->store, err));
     TRY(add_answers(plan, out, err));
     return write_car(plan, request, out, err);
 }
