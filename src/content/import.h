@@ -25,7 +25,7 @@ enum {
     HELPERS_MAX = 64,
     ROOM_BYTES = UNIXFS_CHUNK_SIZE_MAX, /* a file read in one piece */
     BATCH_BYTES = 8 << 20,
-    UNDER_WAY_MAX = 96 << 20,
+    UNDER_WAY_MAX = 64 << 20,
 };
 
 struct import;

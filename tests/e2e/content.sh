@@ -120,8 +120,7 @@ done
 expect_code 3 "an empty word" ipvm cat ''
 expect_code 4 "a missing file" ipvm add nowhere
 expect_error 'nowhere'
-expect_code 3 "a directory" ipvm add there
-expect_error 'directory'
+expect_code 4 "one missing file of several" ipvm add empty nowhere
 expect_code 4 "inspect of nothing" ipvm inspect nowhere
 expect_code 5 "a file that may not be written" ipvm get "$gpl" -o /proc/gpl
 expect_error '/proc/gpl'
@@ -161,7 +160,7 @@ if [[ -f words.wasm ]]; then
     expect_code 3 "a directory is no file" ipvm cat "$directory"
     expect_error 'directory'
     expect_code 4 "a name that is not in it" ipvm cat "$directory/sub/c"
-    expect_error 'sub/c names no file'
+    expect_error 'sub/c: the directory has no such name'
     ln -s a tree/link
     expect_code 3 "a directory with other things in it" ipvm run tree.yaml
     expect_error 'tree.yaml:3:[0-9]+: .*tree/link'
