@@ -43,10 +43,10 @@ enum {
 
 struct unixfs_node {
     UnixfsNodeType type;
-    Bytes data;             /* of a file, a symlink's target, a HAMT's bits */
-    uint64_t size;          /* of a file: data and all children */
-    const uint64_t *sizes;  /* of a file: of each child, none of them 0 */
-    uint64_t fanout;        /* of a HAMT: a power of two */
+    Bytes data;            /* of a file, a symlink's target, a HAMT's bits */
+    uint64_t size;         /* of a file: data and all children */
+    const uint64_t *sizes; /* of a file: of each child, none of them 0 */
+    uint64_t fanout;       /* of a HAMT: a power of two */
     struct unixfs_metadata metadata;
     struct dag_pb_node dag; /* the children are dag.links */
 };
