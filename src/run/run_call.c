@@ -382,7 +382,7 @@ static Status heal_for_call(struct run *run, const struct run_call *call,
 {
     *healer =
         (struct healer){.executor = run->executor, .modules = run->modules};
-    run_settle(run);
+    run_batch_send(run); // The computation too.
     Status status = heal_inputs(healer, &call->concrete, NULL);
     executor_on_log(run->executor, run_on_log, run);
     if (healer->differed)
