@@ -14,7 +14,10 @@
 #include "ipld/protobuf.h"
 #include "ipld/unixfs_encode.h"
 
-enum { LEVELS_MAX = 64 }; // two links a node, 2^64 bytes
+enum {
+    LEVELS_MAX = 64, // two links a node, 2^64 bytes
+    DAG_PB_DATA = 1, // field of a dag-pb node
+};
 
 struct child {
     Cid cid;
@@ -254,12 +257,31 @@ Status unixfs_writer_add(struct unixfs_writer *writer, Bytes bytes,
     return end_call(writer, add_bytes(writer, bytes, &writer->error), err);
 }
 
+/* Bytes of the inner message of a wrapped leaf. */
+static size_t wrapped_length(size_t len)
+{
+    return 1 + 1 + protobuf_bytes_length(len) + 1 +
+           protobuf_varint_length(len);
+}
+
+void unixfs_wrap_leaf(Bytes chunk, struct buffer *out, Cid *cid)
+{
+    ASSERT(chunk.len > 0);
+    buffer_clear(out);
+    protobuf_add_head(out, DAG_PB_DATA, wrapped_length(chunk.len));
+    protobuf_add_varint(out, UNIXFS_FIELD_TYPE, UNIXFS_NODE_FILE);
+    protobuf_add_bytes(out, UNIXFS_FIELD_DATA, chunk);
+    protobuf_add_varint(out, UNIXFS_FIELD_FILESIZE, chunk.len);
+    cid_of(CODEC_DAG_PB, buffer_bytes(out), cid);
+}
+
 Status unixfs_writer_leaf(struct unixfs_writer *writer, const Cid *cid,
                           size_t len, struct error *err)
 {
-    const struct child leaf = {.cid = *cid, .size = len, .tsize = len};
+    struct child leaf = {.cid = *cid, .size = len, .tsize = len};
     ASSERT(writer->chunk_len == 0 && len > 0 && len <= writer->chunk_size);
-    ASSERT(!writer->wrap_leaves);
+    if (writer->wrap_leaves)
+        leaf.tsize = protobuf_bytes_length(wrapped_length(len));
     if (writer->status != STATUS_OK)
         return end_call(writer, writer->status, err);
     writer->size += len;

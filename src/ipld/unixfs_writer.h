@@ -7,6 +7,7 @@
 #ifndef IPVM_IPLD_UNIXFS_WRITER_H
 #define IPVM_IPLD_UNIXFS_WRITER_H
 
+#include "base/buffer.h"
 #include "ipld/unixfs.h"
 
 enum {
@@ -51,12 +52,16 @@ void unixfs_writer_free(struct unixfs_writer *writer);
 Status unixfs_writer_add(struct unixfs_writer *writer, Bytes bytes,
                          struct error *err);
 
-/* Adds a raw leaf that the caller hashed and put: a whole chunk, or what the
- * file ends with. Not after unixfs_writer_add(), not with wrap_leaves. A file
- * with metadata that ends after one such leaf is STATUS_INVALID: that chunk
- * must come by unixfs_writer_add(). */
+/* Adds a leaf that the caller hashed and put: a chunk of `len` bytes, whole or
+ * the last, raw or (with wrap_leaves) from unixfs_wrap_leaf(). Not after
+ * unixfs_writer_add(). A file with metadata that ends after one such leaf is
+ * STATUS_INVALID: that chunk must come by unixfs_writer_add(). */
 Status unixfs_writer_leaf(struct unixfs_writer *writer, const Cid *cid,
                           size_t len, struct error *err);
+
+/* Names and makes the block of a leaf that is wrapped; `out` is cleared first
+ * and says when it is too small. Any thread. */
+void unixfs_wrap_leaf(Bytes chunk, struct buffer *out, Cid *cid);
 
 /* Ends the file and names it: `*root` and its `*size` in bytes (may be NULL).
  * A file that fits in one chunk, the empty one too, is one raw block unless

@@ -283,6 +283,51 @@ static void keeps_mode_and_mtime_as_others_keep_them(void **state)
     }
 }
 
+/* Leaves made elsewhere, wrapped or not, give the same file. */
+static void leaves_from_elsewhere_give_the_same_root(void **state)
+{
+    (void)state;
+    for (size_t index = 0; index < sizeof kept / sizeof kept[0]; index++) {
+        const struct kept *row = &kept[index];
+        struct block_map blocks = {.on_loan = 0};
+        struct unixfs_block_sink sink = block_map_sink(&blocks);
+        struct unixfs_writer_options options = {.chunk_size = row->chunk_size,
+                                                .links_max = row->links_max,
+                                                .metadata = row->metadata,
+                                                .wrap_leaves =
+                                                    row->wrap_leaves};
+        if (row->len <= row->chunk_size)
+            continue;
+        struct unixfs_writer *writer = unixfs_writer_new(&options, &sink);
+        Bytes bytes = pattern(row->len), rest = bytes;
+        struct buffer leaf;
+        char text[CID_TEXT_MAX];
+        Cid cid;
+        buffer_init(&leaf, UNIXFS_CHUNK_SIZE_MAX);
+        while (rest.len > 0) {
+            size_t len =
+                rest.len < row->chunk_size ? rest.len : row->chunk_size;
+            if (row->wrap_leaves)
+                unixfs_wrap_leaf(bytes_of(rest.data, len), &leaf, &cid);
+            else
+                cid_of(CODEC_RAW, bytes_of(rest.data, len), &cid);
+            assert_int_equal(unixfs_writer_leaf(writer, &cid, len, NULL),
+                             STATUS_OK);
+            rest = bytes_from(rest, len);
+        }
+        assert_int_equal(buffer_status(&leaf, "leaf", NULL), STATUS_OK);
+        assert_int_equal(unixfs_writer_finish(writer, &cid, NULL, NULL),
+                         STATUS_OK);
+        text_bytes_of(&cid, text);
+        assert_string_equal(text, row->cid);
+        assert_int_equal(unixfs_writer_tsize(writer), row->tsize);
+        unixfs_writer_free(writer);
+        buffer_deinit(&leaf);
+        block_map_deinit(&blocks);
+        free((void *)(uintptr_t)bytes.data);
+    }
+}
+
 /* Whoever hashes leaves elsewhere must not lose what the root was to keep. */
 static void one_leaf_from_elsewhere_cannot_keep_metadata(void **state)
 {
@@ -374,6 +419,7 @@ int main(void)
         cmocka_unit_test(the_size_of_the_pieces_does_not_matter),
         cmocka_unit_test(a_file_up_to_one_chunk_is_one_raw_block),
         cmocka_unit_test(keeps_mode_and_mtime_as_others_keep_them),
+        cmocka_unit_test(leaves_from_elsewhere_give_the_same_root),
         cmocka_unit_test(one_leaf_from_elsewhere_cannot_keep_metadata),
         cmocka_unit_test(a_failure_of_the_sink_stays),
         cmocka_unit_test(reproduces_the_cid_of_an_older_kubo),
