@@ -62,39 +62,67 @@ static int unknown_option(struct cli *cli, const char *given)
                      cli->command->name, given, cli->command->name);
 }
 
+/* `value` belongs to the option, or is NULL: then one that needs a value takes
+ * the following word, and `*next` moves past it. */
+static int set_option(struct cli *cli, const struct option *option, int index,
+                      const char *value)
+{
+    if (option->argument && !value)
+        return cli_error(cli, EXIT_USAGE, "%s: --%s needs a value: %s",
+                         cli->command->name, option->name, option->argument);
+    cli->values[index] = value ? value : "";
+    return EXIT_OK;
+}
+
+static int take_name(struct cli *cli, const char *word, const char *following,
+                     int *next)
+{
+    const struct option *option = NULL;
+    const char *equals = strchr(word, '=');
+    size_t len = equals ? (size_t)(equals - word) - 2 : strlen(word) - 2;
+    int index = find_option(cli->command, 0, word + 2, len, &option);
+    if (index < 0)
+        return unknown_option(cli, word);
+    if (!option->argument && equals)
+        return cli_error(cli, EXIT_USAGE, "%s: --%s takes no value",
+                         cli->command->name, option->name);
+    if (!option->argument || equals)
+        return set_option(cli, option, index, equals ? equals + 1 : NULL);
+    ++*next;
+    return set_option(cli, option, index, following);
+}
+
+/* "-qn" is -q and -n, "-oFILE" is -o FILE. */
+static int take_letters(struct cli *cli, const char *word,
+                        const char *following, int *next)
+{
+    int code = EXIT_OK;
+    for (const char *at = word + 1; *at && code == EXIT_OK; at++) {
+        const struct option *option = NULL;
+        int index = find_option(cli->command, *at, NULL, 0, &option);
+        if (index < 0)
+            return unknown_option(cli, word);
+        if (!option->argument) {
+            code = set_option(cli, option, index, NULL);
+            continue;
+        }
+        if (at[1])
+            return set_option(cli, option, index, at + 1);
+        ++*next;
+        return set_option(cli, option, index, following);
+    }
+    return code;
+}
+
 /* One word that begins with '-'. `*next` moves past an argument taken from
  * the following word. */
 static int take_option(struct cli *cli, char *const *arguments, int count,
                        int *next)
 {
     const char *word = arguments[*next];
-    const struct option *option = NULL;
-    const char *value = NULL;
-    int index;
-
-    if (word[1] == '-') {
-        const char *equals = strchr(word, '=');
-        size_t len = equals ? (size_t)(equals - word) - 2 : strlen(word) - 2;
-        index = find_option(cli->command, 0, word + 2, len, &option);
-        value = equals ? equals + 1 : NULL;
-    } else {
-        index = find_option(cli->command, word[1], NULL, 0, &option);
-        value = word[2] ? word + 2 : NULL;
-    }
-    if (index < 0)
-        return unknown_option(cli, word);
-    if (!option->argument && value)
-        return cli_error(cli, EXIT_USAGE, "%s: --%s takes no value",
-                         cli->command->name, option->name);
-    if (option->argument && !value) {
-        if (*next + 1 >= count)
-            return cli_error(cli, EXIT_USAGE, "%s: --%s needs a value: %s",
-                             cli->command->name, option->name,
-                             option->argument);
-        value = arguments[++*next];
-    }
-    cli->values[index] = value ? value : "";
-    return EXIT_OK;
+    const char *following = *next + 1 < count ? arguments[*next + 1] : NULL;
+    return word[1] == '-' ? take_name(cli, word, following, next)
+                          : take_letters(cli, word, following, next);
 }
 
 /* "-", "-1.5" and whatever follows "--" are words. */
