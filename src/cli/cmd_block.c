@@ -16,11 +16,13 @@
 
 /* --- put ----------------------------------------------------------------- */
 
-enum { PUT_CODEC, PUT_HASH, PUT_FORMAT, PUT_PIN, PUT_BIG };
+enum { PUT_CODEC, PUT_HASH, PUT_LEN, PUT_FORMAT, PUT_PIN, PUT_BIG };
 
 static const struct option put_options[] = {
     [PUT_CODEC] = {0, "cid-codec", "CODEC", "of the block (default raw)"},
     [PUT_HASH] = {0, "mhtype", "NAME", "hash function (default sha2-256)"},
+    [PUT_LEN] = {0, "mhlen", "BYTES",
+                 "of the digest: -1 or all of it; less proves nothing"},
     [PUT_FORMAT] = {'f', "format", "NAME",
                     "older words for --cid-codec: v0 (dag-pb, CIDv0), "
                     "protobuf, cbor"},
@@ -81,6 +83,24 @@ static int read_format(struct cli *cli, const char *word,
     return read_codec(cli, "format", word, &making->codec);
 }
 
+static int check_length(struct cli *cli, uint64_t hash)
+{
+    const char *word = cli_value(cli, PUT_LEN);
+    uint8_t digest[HASH_DIGEST_MAX];
+    char whole[8] = "";
+    size_t len;
+    if (!word || strcmp(word, "-1") == 0)
+        return EXIT_OK;
+    if (hash_digest(hash, (Bytes){NULL, 0}, digest, &len, NULL) == STATUS_OK)
+        snprintf(whole, sizeof whole, "%zu", len);
+    if (strcmp(word, whole) == 0)
+        return EXIT_OK;
+    return cli_error(cli, EXIT_USAGE,
+                     "block put: --mhlen: %s is not -1 or the whole digest's "
+                     "length%s%s; a digest that is cut short is no proof",
+                     word, *whole ? ", " : "", whole);
+}
+
 static int block_put(struct cli *cli)
 {
     const char *codec = cli_value(cli, PUT_CODEC);
@@ -91,6 +111,8 @@ static int block_put(struct cli *cli)
     };
     int code =
         read_hash(cli, "mhtype", cli_value(cli, PUT_HASH), &making.hash);
+    if (code == EXIT_OK)
+        code = check_length(cli, making.hash);
     if (code == EXIT_OK && format)
         code = read_format(cli, format, &making);
     else if (code == EXIT_OK)

@@ -110,6 +110,14 @@ expect "an empty DAG-PB node as CIDv0" with_input '' \
 expect_output QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n
 expect "which is found by it" ipvm block stat "$(cat "$OUT")"
 expect_match '^Codec: dag-pb$'
+expect "a whole digest may be asked for" \
+    with_input hello ipvm block put --mhlen 32
+expect_output "$hello"
+expect_code 2 "one cut short may not" \
+    with_input hello ipvm block put --mhlen 20
+expect_error 'no proof'
+expect_code 2 "a CIDv0 is of sha2-256" \
+    with_input '' ipvm block put --format v0 --mhtype sha3-256
 expect_code 3 "keys out of order are no DAG-CBOR" \
     with_input '\xa2\x61b\x01\x61a\x02' ipvm block put --cid-codec dag-cbor
 expect_error 'byte 4: dag-cbor: map keys out of order'
