@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -25,7 +26,8 @@ _Static_assert((int)CAR_BLOCK_MAX == (int)BLOCK_TAKEN_MAX,
 enum {
     SMALL_BYTES = 32 << 20, /* put in one transaction, read once */
     BATCH_BYTES = 8 << 20,
-    BLOCK_OVERHEAD = 256, /* what a block costs in a batch beside its bytes */
+    BLOCK_OVERHEAD = 512, /* what a block costs in a batch beside its bytes */
+    BATCHES_MAX = 12,     /* on their way to the disk */
     PATH_ROOM = 4096,
 };
 
@@ -47,6 +49,10 @@ struct import {
     struct store_batch *batch; /* NULL: only verifying */
     size_t batch_bytes;
     struct seen roots, met; /* root blocks; those that are in the file */
+
+    pthread_mutex_t lock; /* guards the one below */
+    pthread_cond_t delivered;
+    unsigned under_way; /* batches */
 };
 
 /* --- Bytes --------------------------------------------------------------- */
@@ -162,6 +168,38 @@ static void drop_batch(struct import *import)
     import->batch_bytes = 0;
 }
 
+/* On the store's writer thread. What is lost is told by store_flush(). */
+static void note_delivered(void *context, Status status,
+                           const struct error *err)
+{
+    struct import *import = context;
+    (void)status, (void)err;
+    pthread_mutex_lock(&import->lock);
+    import->under_way--;
+    pthread_cond_signal(&import->delivered);
+    pthread_mutex_unlock(&import->lock);
+}
+
+/* Waits until no more than `most` batches are on their way. */
+static void wait_for_writer(struct import *import, unsigned most)
+{
+    pthread_mutex_lock(&import->lock);
+    while (import->under_way > most)
+        pthread_cond_wait(&import->delivered, &import->lock);
+    pthread_mutex_unlock(&import->lock);
+}
+
+static void send_batch(struct import *import)
+{
+    wait_for_writer(import, BATCHES_MAX - 1);
+    pthread_mutex_lock(&import->lock);
+    import->under_way++;
+    pthread_mutex_unlock(&import->lock);
+    store_commit_async(import->batch, note_delivered, import);
+    import->batch = store_batch_new(import->store);
+    import->batch_bytes = 0;
+}
+
 /* A VerifierTake. */
 static Status take_block(void *context, const Cid *cid, Bytes bytes,
                          struct error *err)
@@ -175,10 +213,7 @@ static Status take_block(void *context, const Cid *cid, Bytes bytes,
     if (!import->is_second && import->batch_bytes > SMALL_BYTES) {
         drop_batch(import); // It will be read again.
     } else if (import->is_second && import->batch_bytes > BATCH_BYTES) {
-        // What is lost is told by store_flush().
-        store_commit_async(import->batch, NULL, NULL);
-        import->batch = store_batch_new(import->store);
-        import->batch_bytes = 0;
+        send_batch(import);
     }
     return STATUS_OK;
 }
@@ -304,8 +339,18 @@ static Status put_small(struct import *import, struct error *err)
     return store_commit(import->batch, err);
 }
 
+/* A collection that begins before the pins are there shall find them. */
+static Status hold_roots(struct import *import, struct error *err)
+{
+    for (size_t index = 0; index < import->out->root_count; index++)
+        if (!is_identity(&import->out->roots[index]))
+            TRY(store_hold(import->store, &import->out->roots[index], err));
+    return STATUS_OK;
+}
+
 static Status put_large(struct import *import, struct error *err)
 {
+    TRY(hold_roots(import, err));
     import->before = import->at;
     import->is_second = true;
     import->batch = store_batch_new(import->store);
@@ -345,7 +390,12 @@ Status car_import(struct store *store, int file, const char *name,
         .spool = -1,
     };
     *out = (struct car_imported){0};
+    pthread_mutex_init(&import.lock, NULL);
+    pthread_cond_init(&import.delivered, NULL);
     Status status = import_all(&import, err);
+    wait_for_writer(&import, 0);
+    pthread_cond_destroy(&import.delivered);
+    pthread_mutex_destroy(&import.lock);
     store_batch_free(import.batch);
     seen_deinit(&import.roots);
     seen_deinit(&import.met);
