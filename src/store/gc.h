@@ -20,6 +20,8 @@ struct gc_options {
     uint64_t grace_s;    /* what was put or touched since is kept. 0: 1 h */
     bool no_grace;       /* nothing is kept by that but what comes during the
                             collection */
+    unsigned step;       /* blocks removed in one transaction, at most; 0 is
+                            as many as there is room for */
     bool dry_run;        /* count only */
     /* Told now and then; false stops with STATUS_CANCELLED, what is removed
      * stays removed. */

@@ -45,7 +45,8 @@ struct sweep {
     struct transaction *transaction;
     struct progress next; /* becomes true with the commit */
     struct keys *keys;    /* owned */
-    enum table table;     /* of the step's notes */
+    enum table table;     /* whose rows the step looks at */
+    size_t step;          /* removed at once */
 };
 
 /* Does some of the work in one transaction. */
@@ -137,7 +138,7 @@ static bool visit_block(void *context, Bytes key, Bytes value)
 {
     struct sweep *sweep = context;
     struct keys *keys = sweep->keys;
-    if (keys->count == REMOVED_AT_ONCE || keys->visited == VISITED_AT_ONCE) {
+    if (keys->count == sweep->step || keys->visited == VISITED_AT_ONCE) {
         sweep->next.is_done = false;
         return false;
     }
@@ -226,7 +227,7 @@ static Status sweep_doomed(struct sweep *sweep, struct error *err)
     struct keys *keys = sweep->keys;
     struct progress *next = &sweep->next;
     while (next->index < collector->doomed_count &&
-           keys->count < REMOVED_AT_ONCE) {
+           keys->count < sweep->step) {
         const Cid *cid = &collector->doomed[next->index++];
         const Bytes key = cid_multihash(cid);
         Bytes value;
@@ -396,7 +397,11 @@ Status sweep_all(struct collector *collector, struct error *err)
     struct transaction transaction;
     struct sweep sweep = {.collector = collector,
                           .transaction = &transaction,
-                          .keys = HEAP_NEW(struct keys)};
+                          .keys = HEAP_NEW(struct keys),
+                          .step = REMOVED_AT_ONCE};
+    if (collector->options->step > 0 &&
+        collector->options->step < REMOVED_AT_ONCE)
+        sweep.step = collector->options->step;
     arena_init(&sweep.keys->arena);
     sort_doomed(collector);
     Status status = mark_all(collector, err);
