@@ -207,7 +207,8 @@ many() { for n in {1..20}; do echo "{\"n\": $n}" | ipvm dag put --pin; done; }
 many > one.txt & many > two.txt & wait
 expect_true "two at once store the same" cmp one.txt two.txt
 expect_true "  twenty blocks" test "$(sort -u one.txt | wc -l)" = 20
-expect "which are all there" ipvm dag stat --json $(cat one.txt)
+mapfile -t all < one.txt
+expect "which are all there" ipvm dag stat --json "${all[@]}"
 expect_match '"unique_blocks":20'
 
 # --- A store that nobody may write -----------------------------------------

@@ -433,7 +433,8 @@ static void a_value_is_no_block(void **state)
                                   path_of(&arena, "", &world.map, "/a"), &cid,
                                   &err),
                   STATUS_INVALID);
-    assert_non_null(strstr(err.message, "a value (list) inside of block bafy"));
+    assert_non_null(
+        strstr(err.message, "a value (list) inside of block bafy"));
     arena_deinit(&arena);
 }
 
