@@ -427,15 +427,117 @@ static void directories_of_any_shape_read_back(void **state)
     print_message("%zu of them HAMTs\n", hamts);
 }
 
+/* --- Trees -------------------------------------------------------------- */
+
+enum { TREE_DEPTH_MAX = 4, TREE_WIDTH_MAX = 6 };
+
+/* Writes a tree of directories, files and symlinks; `path` is one way down, to
+ * `*leaf`. */
+static void write_tree(struct block_map *blocks, struct arena *arena,
+                       unsigned depth, struct unixfs_child *out,
+                       struct buffer *path, Cid *leaf)
+{
+    struct unixfs_block_sink sink = block_map_sink(blocks);
+    size_t kind = depth == 0 ? 1 + below(2) : below(3);
+    struct unixfs_child children[TREE_WIDTH_MAX];
+    struct buffer ways[TREE_WIDTH_MAX];
+    Cid leaves[TREE_WIDTH_MAX];
+    uint32_t content = (uint32_t)below(1000);
+
+    if (kind == 1) {
+        assert_int_equal(unixfs_write(bytes_of(&content, sizeof content),
+                                      &sink, &out->cid, NULL),
+                         STATUS_OK);
+        out->tsize = sizeof content;
+    } else if (kind == 2) {
+        assert_int_equal(unixfs_write_symlink(random_name(arena), NULL, &sink,
+                                              &out->cid, &out->tsize, NULL),
+                         STATUS_OK);
+    }
+    *leaf = out->cid;
+    if (kind > 0)
+        return;
+    size_t count = 1 + below(TREE_WIDTH_MAX), chosen = below(count);
+    for (size_t index = 0; index < count; index++) {
+        buffer_init(&ways[index], 1 << 16);
+        children[index].name =
+            arena_format(arena, "%zu %zu", index, below(100));
+        write_tree(blocks, arena, depth - 1, &children[index], &ways[index],
+                   &leaves[index]);
+    }
+    buffer_add_byte(path, '/');
+    buffer_add_text(path, children[chosen].name);
+    buffer_add_bytes(path, buffer_bytes(&ways[chosen]));
+    *leaf = leaves[chosen];
+    for (size_t index = 0; index < count; index++)
+        buffer_deinit(&ways[index]);
+    assert_int_equal(unixfs_write_directory(children, count, NULL, &sink,
+                                            &out->cid, &out->tsize, NULL),
+                     STATUS_OK);
+}
+
+/* Bytes of all blocks below, one that comes twice counted twice. */
+static uint64_t bytes_below(const struct unixfs_source *source, Bytes cid)
+{
+    struct unixfs_block block;
+    struct unixfs_info info;
+    struct unixfs_entries entries = {.count = 0};
+    struct arena arena = {0};
+
+    assert_int_equal(source->get(source->context, cid, &block, NULL),
+                     STATUS_OK);
+    uint64_t total = block.bytes.len;
+    source->release(source->context, &block);
+    assert_int_equal(unixfs_open(source, cid, &info, NULL), STATUS_OK);
+    if (info.kind == UNIXFS_DIRECTORY)
+        assert_int_equal(unixfs_list(source, cid, &arena, &entries, NULL),
+                         STATUS_OK);
+    for (size_t index = 0; index < entries.count; index++) {
+        uint64_t below_it = bytes_below(source, entries.items[index].cid);
+        assert_int_equal(below_it, entries.items[index].tsize);
+        total += below_it;
+    }
+    arena_deinit(&arena);
+    return total;
+}
+
+static void a_path_leads_through_any_tree(void **state)
+{
+    (void)state;
+    for (size_t round = 0; round < rounds() / 20; round++) {
+        struct block_map blocks = {.on_loan = 0};
+        struct unixfs_source source = block_map_source(&blocks);
+        struct unixfs_child root = {.tsize = 0};
+        struct arena arena = {0};
+        struct buffer path;
+        Bytes found;
+        Cid leaf;
+
+        buffer_init(&path, 1 << 16);
+        write_tree(&blocks, &arena, TREE_DEPTH_MAX, &root, &path, &leaf);
+        assert_int_equal(unixfs_resolve(&source, cid_bytes(&root.cid),
+                                        bytes_text(buffer_bytes(&path)),
+                                        &arena, &found, NULL),
+                         STATUS_OK);
+        assert_true(bytes_equal(found, cid_bytes(&leaf)));
+        assert_int_equal(bytes_below(&source, cid_bytes(&root.cid)),
+                         root.tsize);
+        buffer_deinit(&path);
+        arena_deinit(&arena);
+        block_map_deinit(&blocks);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(directories_of_any_shape_read_back),
         cmocka_unit_test(every_value_survives_dag_cbor),
         cmocka_unit_test(no_two_blocks_decode_to_one_value),
         cmocka_unit_test(every_value_survives_dag_json),
         cmocka_unit_test(floats_are_written_shortest_and_read_back),
         cmocka_unit_test(files_of_any_shape_read_back),
+        cmocka_unit_test(directories_of_any_shape_read_back),
+        cmocka_unit_test(a_path_leads_through_any_tree),
     };
     return cmocka_run_group_tests(tests, choose_seed, NULL);
 }

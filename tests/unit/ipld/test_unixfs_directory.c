@@ -418,6 +418,52 @@ static void a_failure_of_the_sink_ends_it(void **state)
     made_deinit(&made);
 }
 
+/* --- What docs/formats/unixfs.md shows ----------------------------------- */
+
+static void the_documented_bytes_are_right(void **state)
+{
+    (void)state;
+    static const char hamt[] =
+        "122d 0a24 01551220"
+        "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+        "1203374162 1801"
+        "122d 0a24 01551220"
+        "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+        "1203383561 1801"
+        "122d 0a24 01551220"
+        "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+        "1203384563 1801"
+        "0a1b 0805 1212 402004000000000000000000000000000000 2822 308002";
+    struct block_map blocks = {.on_loan = 0};
+    struct unixfs_source source = block_map_source(&blocks);
+    struct unixfs_child one = {.name = TEXT("a"), .tsize = 1};
+    struct made made = {.children = &one, .count = 1};
+    struct arena arena = {0};
+    struct unixfs_entries entries;
+    Bytes block = exact_from_hex(hamt);
+    Cid root;
+
+    cid_of(CODEC_RAW, bytes_of("x", 1), &one.cid);
+    check_row(&made, NULL, 50,
+              "bafybeiafmzcm3ojrfhgr5kikbwcaqwwcktamef34f6mrjk7rc42nwls3m4");
+    // Made with ipfs-unixfs-importer 17.1.1 and a threshold of 0.
+    cid_of(CODEC_DAG_PB, block, &root);
+    assert_cid(&root,
+               "bafybeia42ord44qltffsf77vrpn2m7ij6h7cqlkzvkiumvnkmns3rebsua");
+    assert_int_equal(block_map_put(&blocks, &root, block, NULL), STATUS_OK);
+    assert_int_equal(
+        unixfs_list(&source, cid_bytes(&root), &arena, &entries, NULL),
+        STATUS_OK);
+    assert_int_equal(entries.count, 3);
+    for (size_t index = 0; index < 3; index++) {
+        assert_int_equal(entries.items[index].name.len, 1);
+        assert_int_equal(entries.items[index].name.data[0], 'a' + index);
+    }
+    exact_free(block);
+    arena_deinit(&arena);
+    block_map_deinit(&blocks);
+}
+
 /* --- Symlinks ----------------------------------------------------------- */
 
 static void gives_symlinks_the_cids_that_others_give_them(void **state)
@@ -474,6 +520,7 @@ int main(void)
         cmocka_unit_test(refuses_metadata_that_nobody_could_read),
         cmocka_unit_test(sizes_of_more_than_64_bits_are_refused),
         cmocka_unit_test(a_failure_of_the_sink_ends_it),
+        cmocka_unit_test(the_documented_bytes_are_right),
         cmocka_unit_test(gives_symlinks_the_cids_that_others_give_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
