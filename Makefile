@@ -266,7 +266,8 @@ help: ## this list
 
 .PHONY: check check-fresh lint tidy format fuzz fuzz-keep bench
 # What runs under the thread sanitizer too: the modules with threads.
-TSAN_DIRS := tests/unit/base/ tests/unit/crypto/ tests/unit/store/ tests/unit/run/
+TSAN_DIRS := tests/unit/base/ tests/unit/crypto/ tests/unit/store/ \
+  tests/unit/content/ tests/unit/run/
 TSAN_TESTS := $(filter $(TSAN_DIRS:%=%%),$(TEST_SOURCES:%.c=%))
 TSAN_PROGRAMS := $(filter $(TSAN_DIRS:%=%%),$(TEST_PROGRAM_SOURCES:%.c=%))
 SCRIPTS := $(filter-out %/lib.sh %/peers.sh,$(wildcard tests/e2e/*.sh tests/conformance/*.sh))

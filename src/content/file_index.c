@@ -103,8 +103,11 @@ Status file_index_get(struct store *store, const char *path,
         memcmp(&noted, &now, sizeof now) != 0)
         status = STATUS_NOT_FOUND;
     arena_deinit(&arena);
-    return status == STATUS_OK && is_whole(store, out) ? STATUS_OK
-                                                       : STATUS_NOT_FOUND;
+    // Held first: what is whole then stays so until somebody keeps it.
+    return status == STATUS_OK && store_hold(store, out, NULL) == STATUS_OK &&
+                   is_whole(store, out)
+               ? STATUS_OK
+               : STATUS_NOT_FOUND;
 }
 
 bool file_index_is_settled(const struct stat *stat)
