@@ -209,7 +209,7 @@ fi
 expect_code 5 "a full place to export to" bash -c "'$IPVM' import -q rootless.car plain.car && '$IPVM' export $root > /dev/full"
 
 for delay in 0.02 0.05 0.1 0.2 0.3 0.5 2; do
-    (IPVM_STORE=$WORK/killed exec timeout -s KILL "$delay" "$IPVM" import -q large.car) > killed.out 2>&1
+    IPVM_STORE=$WORK/killed bash -c "timeout -s KILL $delay '$IPVM' import -q large.car; true" > killed.out 2>&1
     pinned=$(IPVM_STORE=$WORK/killed "$IPVM" pins -q | wc -l)
     whole=1
     if ((pinned > 0)); then
