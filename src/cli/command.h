@@ -99,6 +99,9 @@ static inline bool cli_flag(const struct cli *cli, int index)
     return cli_value(cli, index) != NULL;
 }
 
+/* Parses the common options that stand before a command; `*used` words. */
+int cli_parse_front(struct cli *cli, int count, char *const *arguments,
+                    int *used);
 /* Parses argv behind the command's name. EXIT_OK, or EXIT_USAGE after having
  * said what is wrong. */
 int cli_parse(struct cli *cli, int count, char *const *arguments);

@@ -20,29 +20,15 @@ static const struct command *const running[] = {
 };
 
 static const struct command *const content[] = {
-    &add_command,
-    &ls_command,
-    &get_command,
-    &cat_command,
-    &block_command,
-    &dag_command,
-    &export_command,
-    &import_command,
-    &source_command,
-    NULL,
+    &add_command,    &ls_command,  &get_command,    &cat_command,
+    &block_command,  &dag_command, &export_command, &import_command,
+    &source_command, NULL,
 };
 
 static const struct command *const keeping[] = {
-    &pin_command,
-    &unpin_command,
-    &pins_command,
-    &name_command,
-    &gc_command,
-    &stat_command,
-    &fsck_command,
-    &backup_command,
-    &restore_command,
-    NULL,
+    &pin_command,     &unpin_command, &pins_command, &name_command,
+    &gc_command,      &stat_command,  &fsck_command, &backup_command,
+    &restore_command, NULL,
 };
 
 static const struct command *const help[] = {
@@ -53,11 +39,8 @@ static const struct command *const help[] = {
 };
 
 const struct topic topics[] = {
-    {"run", running},
-    {"content", content},
-    {"store", keeping},
-    {"help", help},
-    {NULL, NULL},
+    {"run", running}, {"content", content}, {"store", keeping},
+    {"help", help},   {NULL, NULL},
 };
 
 const struct command *command_at(size_t index)
@@ -240,13 +223,23 @@ static bool asks_for_help(const char *word)
 /* From the words behind "ipvm" to an exit code. */
 static int run_words(struct cli *cli, int count, char *const *words)
 {
+    if (strcmp(words[0], "--version") == 0)
+        return version_command.run(cli);
+    int used;
+    int code = cli_parse_front(cli, count, words, &used);
+    if (code != EXIT_OK)
+        return code;
+    words += used;
+    count -= used;
+    if (count == 0 || cli->values[OPTION_HELP]) {
+        help_all(cli->color);
+        return count == 0 ? EXIT_USAGE : EXIT_OK;
+    }
     const char *name = words[0];
-    if (strcmp(name, "--version") == 0)
-        name = "version";
     cli->command = strchr(name, ' ') ? NULL : command_find(name);
     if (!cli->command)
         return unknown_command(cli, name);
-    int used = 1;
+    used = 1;
     if (cli->command->parts) {
         if (count < 2 || asks_for_help(words[1])) {
             help_command(cli->command, cli->color);
@@ -258,7 +251,7 @@ static int run_words(struct cli *cli, int count, char *const *words)
         cli->command = part;
         used = 2;
     }
-    int code = cli_parse(cli, count - used, words + used);
+    code = cli_parse(cli, count - used, words + used);
     if (code == EXIT_OK && cli->values[OPTION_HELP])
         help_command(cli->command, cli->color);
     else if (code == EXIT_OK)

@@ -41,8 +41,16 @@ static int find_option(const struct command *command, char letter,
     return -1;
 }
 
+/* Stands for the command while none is known. */
+static const struct command front = {.name = ""};
+
 static int unknown_option(struct cli *cli, const char *given)
 {
+    if (cli->command == &front)
+        return cli_error(cli, EXIT_USAGE,
+                         "unknown option %s; what belongs to a command stands "
+                         "behind it: see `ipvm help`",
+                         given);
     Text names[OPTION_COMMON_COUNT + OPTIONS_MAX];
     size_t count = 0;
     for (const struct option *option = common_options; option->name; option++)
@@ -130,6 +138,19 @@ static bool is_word(const char *argument)
 {
     return argument[0] != '-' || argument[1] == '\0' ||
            (argument[1] >= '0' && argument[1] <= '9') || argument[1] == '.';
+}
+
+int cli_parse_front(struct cli *cli, int count, char *const *arguments,
+                    int *used)
+{
+    cli->command = &front;
+    for (*used = 0; *used < count && arguments[*used][0] == '-'; ++*used) {
+        int code = take_option(cli, arguments, count, used);
+        if (code != EXIT_OK)
+            return code;
+    }
+    cli->json = cli->values[OPTION_JSON] != NULL;
+    return EXIT_OK;
 }
 
 int cli_parse(struct cli *cli, int count, char *const *arguments)
