@@ -42,7 +42,7 @@ static int find_option(const struct command *command, char letter,
 }
 
 /* Stands for the command while none is known. */
-static const struct command front = {.name = ""};
+static const struct command front = {.name = "options"};
 
 static int unknown_option(struct cli *cli, const char *given)
 {
