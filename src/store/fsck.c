@@ -63,18 +63,14 @@ static const char *check_by_result(struct transaction *transaction, Bytes key)
     return NULL;
 }
 
-static const char *check_symbolic(struct transaction *transaction, Bytes key,
-                                  Bytes value)
+/* What it leads to may have been withdrawn or collected: a miss. */
+static const char *check_symbolic(Bytes key, Bytes value)
 {
     if (key.len != SHA256_LEN)
         return "its key is no computation";
-    if (value.len != SYMBOLIC_BYTES || value.data[0] > 1)
-        return "it cannot be read";
-    if (value.data[0] == 1)
-        return NULL;
-    return is_there(transaction, TABLE_MEMO, bytes_from(value, 1))
+    return value.len == SYMBOLIC_BYTES && value.data[0] <= 1
                ? NULL
-               : "it leads to a computation that has no memo entry";
+               : "it cannot be read";
 }
 
 static const char *check_alarm(Bytes key, Bytes value)
@@ -117,7 +113,7 @@ static const char *wrong_with(struct transaction *transaction,
     if (table == TABLE_MEMO)
         return check_memo(transaction, key, value);
     if (table == TABLE_SYMBOLIC)
-        return check_symbolic(transaction, key, value);
+        return check_symbolic(key, value);
     if (table == TABLE_BY_RESULT)
         return check_by_result(transaction, key);
     if (table == TABLE_THROUGH && key.len != 2 * (size_t)SHA256_LEN)
