@@ -141,8 +141,8 @@ const struct command export_command = {
     .summary = "write content, workflows or results as a CAR file",
     .description =
         "Writes all blocks below the CIDs as a CARv1: depth first, each once,\n"
-        "so that equal content gives equal files. A workflow, a computation or\n"
-        "a result takes with it what the memo knows of its computations:\n"
+        "so that equal content gives equal files. A workflow, a computation\n"
+        "or a result takes with it what the memo knows of its computations:\n"
         "modules, inputs and results, under a last root (see `ipvm import\n"
         "--trust-answers`). The file appears whole or not at all.",
     .options = export_options,
@@ -380,8 +380,9 @@ const struct command import_command = {
         "unless --no-pin, and printed.\n"
         "\n"
         "Results that the file tells of are content and no more, unless\n"
-        "--trust-answers: then the memo answers with them, as if they had been\n"
-        "computed here. Only for files of people whose computers you trust.",
+        "--trust-answers: then the memo answers with them, as if they had\n"
+        "been computed here. Only for files of people whose computers you\n"
+        "trust.",
     .options = import_options,
     .examples = "  ipvm import photos.car\n"
                 "  ssh host ipvm export bafy... | ipvm import -\n",
