@@ -215,6 +215,8 @@ static Status run_threads(struct check *check,
     pthread_t threads[THREADS_MAX];
     const unsigned wanted = thread_count(options);
     unsigned count = 0;
+    if (options->progress && !options->progress(options->context, 0, total))
+        return fail(err, STATUS_CANCELLED, "interrupted");
     check->running = wanted;
     while (count < wanted &&
            pthread_create(&threads[count], NULL, work, check) == 0)
