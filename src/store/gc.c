@@ -11,6 +11,9 @@
  */
 #include "store/gc.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -18,32 +21,82 @@
 #include "store/gc_private.h"
 #include "store/hold.h"
 
-enum { LEASE_MS = 60 * 1000, GRACE_DEFAULT_S = 3600 };
+enum {
+    LEASE_MS = 60 * 1000,
+    GRACE_DEFAULT_S = 3600,
+    FILE_OWNER = 1, /* whoever has the file's lock; never a random one */
+};
 
-/* The process is in its lower half, for the message of those who must wait. */
-static uint64_t new_owner(void)
+/* --- One at a time --------------------------------------------------------- */
+
+/* A file that is locked while somebody collects: the lock ends with its
+ * process, however that ends. It says which process that is. */
+static Status lock_file(struct collector *collector, struct error *err)
 {
-    uint32_t random;
-    random_bytes(&random, sizeof random);
-    return (uint64_t)(random | 1) << 32 | (uint32_t)getpid();
+    struct arena arena = {0};
+    const char *directory = collector->store->directory;
+    char pid[16] = "";
+    const struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    const char *path = arena_format(&arena, "%s/collector", directory).data;
+    collector->file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    Status status = STATUS_OK;
+    if (collector->file < 0) {
+        status = fail_errno(err, errno, "cannot open %.120s", path);
+    } else if (fcntl(collector->file, F_OFD_SETLK, &whole) != 0) {
+        const ssize_t len = pread(collector->file, pid, sizeof pid - 1, 0);
+        pid[len > 0 ? len : 0] = '\0';
+        status = fail(err, STATUS_BUSY,
+                      "store %.120s is being collected by process %.15s: wait "
+                      "for it",
+                      directory, pid);
+    } else {
+        snprintf(pid, sizeof pid, "%d", (int)getpid());
+        // Only for people.
+        if (ftruncate(collector->file, 0) == 0)
+            IGNORE(pwrite(collector->file, pid, strlen(pid), 0) > 0
+                       ? STATUS_OK
+                       : STATUS_IO);
+    }
+    arena_deinit(&arena);
+    return status;
 }
 
+/* The lease tells those who hold blocks that they must wait for us. */
 static Status take_lease(struct collector *collector, struct error *err)
 {
     const Hash key = collector_key();
     uint64_t left_ms;
-    Status status = lease_take(collector->store, &key, collector->owner,
-                               LEASE_MS, &left_ms, NULL);
     collector->renewed_ns = clock_monotonic_ns();
+    const Status status = lease_take(collector->store, &key, collector->owner,
+                                     LEASE_MS, &left_ms, err);
     if (status == STATUS_BUSY)
         return fail(err, status,
-                    "store %s is being collected by process %u; wait for it",
-                    collector->store->directory,
-                    (unsigned)lease_owner(collector->store, &key));
-    if (status != STATUS_OK)
-        return lease_take(collector->store, &key, collector->owner, LEASE_MS,
-                          &left_ms, err);
-    return STATUS_OK;
+                    "store is being collected by this process: "
+                    "wait for it");
+    return status;
+}
+
+/* In memory there is no file, and only the lease. */
+static Status become_collector(struct collector *collector, struct error *err)
+{
+    collector->file = -1;
+    if (collector->store->directory[0] != '\0') {
+        collector->owner = FILE_OWNER;
+        TRY(lock_file(collector, err));
+    } else {
+        random_bytes(&collector->owner, sizeof collector->owner);
+        collector->owner |= 1;
+    }
+    return take_lease(collector, err);
+}
+
+static void stop_collecting(struct collector *collector, bool has_lease)
+{
+    const Hash key = collector_key();
+    if (has_lease)
+        IGNORE(lease_drop(collector->store, &key, collector->owner, NULL));
+    if (collector->file >= 0)
+        close(collector->file);
 }
 
 Status collector_check(struct collector *collector, struct error *err)
@@ -96,11 +149,13 @@ static Status collect(struct collector *collector, struct error *err)
     TRY(roots_read(collector, err));
     TRY(memo_choose(collector, err));
     TRY(mark_all(collector, err));
+    TRY(roots_read_lately(collector, err));
+    TRY(mark_all(collector, err));
     TRY(sweep_all(collector, err));
-    const uint64_t wanted = collector->kept.count - collector->late_count;
+    const uint64_t wanted = collector->kept.count - collector->lately.count;
+    const uint64_t found = collector->found - collector->found_lately;
     report->blocks_kept = collector->found;
-    report->missing =
-        wanted > collector->found ? wanted - collector->found : 0;
+    report->missing = wanted > found ? wanted - found : 0;
     return prune(collector, err);
 }
 
@@ -108,24 +163,23 @@ Status store_gc(struct store *store, const struct gc_options *options,
                 struct gc_report *out, struct error *err)
 {
     static const struct gc_options defaults;
-    const Hash key = collector_key();
     *out = (struct gc_report){0};
     struct collector *collector = HEAP_NEW(struct collector);
     collector->store = store;
     collector->options = options ? options : &defaults;
     collector->report = out;
-    collector->owner = new_owner();
     collector->now_s = clock_wall_s();
     if (!collector->options->no_grace)
         collector->grace_s = collector->options->grace_s
                                  ? (int64_t)collector->options->grace_s
                                  : GRACE_DEFAULT_S;
-    Status status = take_lease(collector, err);
-    if (status == STATUS_OK) {
+    Status status = become_collector(collector, err);
+    const bool is_collector = status == STATUS_OK;
+    if (is_collector) {
         queue_settle(store->queue);
         status = collect(collector, err);
-        IGNORE(lease_drop(store, &key, collector->owner, NULL));
     }
+    stop_collecting(collector, is_collector);
     mark_deinit(collector);
     free(collector->doomed);
     free(collector->expired);

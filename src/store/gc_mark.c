@@ -16,6 +16,7 @@ enum { IN_ONE_READ = 512 }; /* blocks followed in one read transaction */
 void mark_deinit(struct collector *collector)
 {
     seen_deinit(&collector->kept);
+    seen_deinit(&collector->lately);
     for (size_t class = 0; class < CLASS_COUNT; class ++)
         seen_deinit(&collector->followed[class]);
     free(collector->stack);
@@ -52,8 +53,8 @@ void mark_add(struct collector *collector, Bytes bytes)
     const unsigned class = cid_class(bytes);
     const Bytes name = cid_multihash(&cid);
     if (parts.hash_code != HASH_IDENTITY && seen_add(&collector->kept, name) &&
-        bytes_compare(name, place_bytes(&collector->swept)) < 0)
-        collector->late_count++;
+        collector->is_lately)
+        seen_add(&collector->lately, name);
     if (class != CLASS_LEAF && seen_add(&collector->followed[class], name))
         push(collector, bytes);
 }

@@ -27,27 +27,33 @@ struct collector {
     struct store *store;
     const struct gc_options *options;
     struct gc_report *report;
+    int file;       /* locked; -1: none */
     uint64_t owner; /* of the collector's lease */
     uint64_t renewed_ns;
     int64_t now_s, grace_s;
 
     /* Blocks that stay, and those whose links were followed, by class. */
     struct seen kept, followed[CLASS_COUNT];
+    /* Of those, what only recent writes and holds lead to: a workflow links
+     * computations that nobody stores. They are not missing if they are not
+     * here. */
+    struct seen lately;
+    bool is_lately; /* what is marked now */
     uint8_t *stack; /* owned: CIDs to be followed, length behind each */
     size_t len, capacity;
     uint64_t followed_count;
 
     /* How far the rows of others were read. */
     struct place touched, held;
+    struct place began; /* rows of touched behind this are newer than pins */
 
     Cid *doomed; /* owned; results of memo entries that are let go */
     size_t doomed_count, doomed_capacity;
     Hash *expired; /* owned; memo entries whose result went long ago */
     size_t expired_count;
 
-    struct place swept;  /* blocks before this were looked at */
-    uint64_t late_count; /* became kept behind that place */
-    uint64_t found;      /* kept blocks that were met */
+    uint64_t found; /* kept blocks that were met */
+    uint64_t found_lately;
     uint64_t block_count;
 };
 
@@ -72,7 +78,10 @@ void mark_deinit(struct collector *collector);
 
 /* --- gc_roots.c */
 
+/* Pins and names. */
 Status roots_read(struct collector *collector, struct error *err);
+/* What was touched lately, and what is held; once the others are marked. */
+Status roots_read_lately(struct collector *collector, struct error *err);
 /* What others touched or hold since the last look. */
 Status roots_again(struct collector *collector,
                    struct transaction *transaction, struct error *err);

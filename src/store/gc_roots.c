@@ -2,8 +2,8 @@
 /* gc_roots.c - where keeping begins: pins, names, holds, and what was touched
  * lately. Memo results are in gc_memo.c.
  *
- * Pins, names and touched rows are read in one transaction, so that whatever
- * becomes a root later has a touched row behind the last one read here.
+ * The transaction that reads pins and names notes the last row of touched, so
+ * that whatever becomes a root later has a row behind it.
  */
 #include <stdlib.h>
 
@@ -72,11 +72,6 @@ static Status add_table(struct collector *collector,
 
 /* --- Touched --------------------------------------------------------------- */
 
-struct touching {
-    struct collector *collector;
-    int64_t since_s;
-};
-
 static void ignore_cid([[maybe_unused]] void *context,
                        [[maybe_unused]] Bytes cid)
 {
@@ -84,25 +79,38 @@ static void ignore_cid([[maybe_unused]] void *context,
 
 static bool add_touched(void *context, Bytes key, Bytes value)
 {
-    const struct touching *touching = context;
+    struct collector *collector = context;
+    const int64_t since_s = collector->now_s - collector->grace_s;
     int64_t time_s = INT64_MAX;
     // One that cannot be believed keeps what can be read of it.
     if (table_value_of_row(TABLE_TOUCHED, key, &value))
         touched_read(value, &time_s, ignore_cid, NULL);
-    if (time_s >= touching->since_s)
-        touched_read(value, &time_s, add_cid, touching->collector);
-    place_set(&touching->collector->touched, key);
+    const bool is_young = collector->grace_s > 0 && time_s >= since_s;
+    if (is_young || bytes_compare(key, place_bytes(&collector->began)) >= 0)
+        touched_read(value, &time_s, add_cid, collector);
+    place_set(&collector->touched, key);
     return true;
 }
 
 static Status read_touched(struct collector *collector,
-                           struct transaction *transaction, int64_t since_s,
-                           struct error *err)
+                           struct transaction *transaction, struct error *err)
 {
-    struct touching touching = {collector, since_s};
     return transaction_walk_from(transaction, TABLE_TOUCHED,
                                  place_bytes(&collector->touched), add_touched,
-                                 &touching, err);
+                                 collector, err);
+}
+
+/* Whatever is touched from here on has a row behind this one. */
+static Status find_beginning(struct collector *collector,
+                             struct transaction *transaction,
+                             struct error *err)
+{
+    Bytes key;
+    const Status status =
+        transaction_last(transaction, TABLE_TOUCHED, &key, err);
+    if (status == STATUS_OK)
+        place_set(&collector->began, key);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 /* --- Holds ----------------------------------------------------------------- */
@@ -171,17 +179,24 @@ static Status read_holds(struct collector *collector, bool new_only,
 
 Status roots_read(struct collector *collector, struct error *err)
 {
-    const int64_t since_s = collector->now_s - collector->grace_s;
     struct transaction transaction;
     TRY(tables_read(collector->store->tables, &transaction, err));
-    Status status =
-        read_touched(collector, &transaction,
-                     collector->grace_s > 0 ? since_s : INT64_MAX, err);
+    Status status = find_beginning(collector, &transaction, err);
     if (status == STATUS_OK)
         status = add_table(collector, &transaction, TABLE_PINS, add_pin, err);
     if (status == STATUS_OK)
         status =
             add_table(collector, &transaction, TABLE_NAMES, add_name, err);
+    transaction_end(&transaction);
+    return status;
+}
+
+Status roots_read_lately(struct collector *collector, struct error *err)
+{
+    struct transaction transaction;
+    collector->is_lately = true;
+    TRY(tables_read(collector->store->tables, &transaction, err));
+    const Status status = read_touched(collector, &transaction, err);
     transaction_end(&transaction);
     return status == STATUS_OK ? read_holds(collector, false, err) : status;
 }
@@ -189,7 +204,7 @@ Status roots_read(struct collector *collector, struct error *err)
 Status roots_again(struct collector *collector,
                    struct transaction *transaction, struct error *err)
 {
-    TRY(read_touched(collector, transaction, INT64_MIN, err));
+    TRY(read_touched(collector, transaction, err));
     return read_holds(collector, true, err);
 }
 

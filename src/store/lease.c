@@ -181,20 +181,6 @@ bool lease_is_held(struct transaction *transaction, const Hash *key)
            held.expires_ms > 0;
 }
 
-uint64_t lease_owner(struct store *store, const Hash *key)
-{
-    struct tables *leases = NULL;
-    struct transaction transaction;
-    struct lease held = {0};
-    bool sweep = false;
-    if (leases_of(store, &leases, &sweep, NULL) != STATUS_OK ||
-        tables_read(leases, &transaction, NULL) != STATUS_OK)
-        return 0;
-    IGNORE(holder_of(&transaction, key, now_ms(), &held, NULL));
-    transaction_end(&transaction);
-    return held.owner;
-}
-
 static Status put_lease(struct transaction *transaction, const Hash *key,
                         struct lease lease, struct error *err)
 {

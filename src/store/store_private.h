@@ -53,9 +53,6 @@ Status store_check_bytes(Bytes multihash, Bytes bytes);
 /* Does anybody hold it? In a transaction of the leases. */
 bool lease_is_held(struct transaction *transaction, const Hash *key);
 
-/* Who holds it, or 0. */
-uint64_t lease_owner(struct store *store, const Hash *key);
-
 /* Ends what store_private holds about leases. */
 void leases_close(struct store *store);
 
