@@ -439,6 +439,9 @@ Status run_workflow(struct executor *executor, struct modules *modules,
                     struct error *err)
 {
     struct run *run = run_new(executor, modules, workflow, options);
+    // Its modules and inputs are below it: a long run keeps them. Without the
+    // hold they may be missed later, which is told where it happens.
+    IGNORE(store_hold(run->store, &workflow->cid, NULL));
     executor_on_log(executor, run_on_log, run);
     loop(run);
     executor_on_log(executor, NULL, NULL);
