@@ -7,7 +7,8 @@ GUEST_CC := clang-19 --target=wasm32-wasi -O2 -DNDEBUG -Wall -Wextra \
 
 GUESTS := examples/photo/image.wasm examples/words/words.wasm \
   examples/primes/primes.wasm examples/compress/zlib.wasm \
-  examples/homestar/add_one.wasm
+  examples/homestar/add_one.wasm examples/checksum/checksum.wasm \
+  examples/checksum/lines.wasm
 
 guests: $(GUESTS) ## the WebAssembly of the examples
 
@@ -25,8 +26,11 @@ $(1): $(1:.wasm=.core.wasm) $(1:.wasm=.wit) | $(B)/ipvm
 	@echo '  WIT   $$@'
 	@$(B)/ipvm embed $$< --wit $(1:.wasm=.wit) -o $$@
 endef
-$(foreach guest,examples/photo/image.wasm examples/homestar/add_one.wasm,\
+$(foreach guest,examples/photo/image.wasm examples/homestar/add_one.wasm \
+  examples/checksum/lines.wasm,\
   $(eval $(call wit_guest,$(guest))))
+
+examples/checksum/checksum.wasm: examples/checksum/sha256.h
 
 # zlib's own source, as the Rust registry's crate libz-sys carries it.
 examples/compress/zlib.wasm: examples/compress/zlib.c examples/compress/Cargo.lock $(wildcard guest/c/*.h)

@@ -44,7 +44,7 @@ key_of() {
     {
         echo "$rust_version"
         cd "$crate"
-        cat Cargo.toml Cargo.lock src/*.rs
+        cat Cargo.toml Cargo.lock src/*.rs ../guest/wit/*.wit
     } | sha256sum | cut -c 1-16
 }
 

@@ -6,11 +6,11 @@ use crate::backend_wasmtime::{fault, meter};
 use crate::budget::Budget;
 use crate::describe_component::is_offered;
 use crate::door::*;
-use crate::{fast, typed};
+use crate::{content, fast, typed};
 use std::ffi::c_void;
 use wasmtime::component::types::{ComponentItem, Type};
 use wasmtime::component::{
-    Component, Func, InstancePre, Linker, LinkerInstance, Val,
+    Component, Func, InstancePre, Linker, LinkerInstance, Resource, Val,
 };
 use wasmtime::{Engine, Error, Result, Store, Trap, bail};
 
@@ -27,6 +27,8 @@ pub struct State {
     budget: Budget,
     context: *mut c_void,
     log: Option<unsafe extern "C" fn(*mut c_void, View, View, View)>,
+    content:
+        Option<unsafe extern "C" fn(*mut c_void, *mut content::Call) -> u32>,
 }
 
 unsafe impl Send for State {}
@@ -59,6 +61,7 @@ impl Loaded {
             budget: Budget::new(limits.memory_max),
             context: host.context,
             log: host.log,
+            content: host.content,
         };
         let mut store = Store::new(self.component.engine(), state);
         store.limiter(|state| &mut state.budget);
@@ -104,7 +107,11 @@ fn run(
         let budget = &store.data().budget;
         return called.map_err(|error| call_fault(budget, &error));
     }
-    let params = typed::read_args(args, &types)
+    let mut blob = |rep| {
+        let own = Resource::<content::Blob>::new_own(rep);
+        own.try_into_resource_any(&mut *store).ok()
+    };
+    let params = typed::read_args(args, &types, &mut blob)
         .ok_or_else(|| Fault::broken("arguments do not fit their types"))?;
     let mut results = vec![Val::Bool(false); result.is_some() as usize];
     if let Err(error) = func.call(&mut *store, &params, &mut results) {
@@ -135,13 +142,20 @@ fn link(engine: &Engine, component: &Component) -> Result<InstancePre<State>> {
         };
         let mut inside = linker.instance(module)?;
         for (name, item) in instance.exports(engine) {
+            let is_content = module == content::INTERFACE;
+            if is_content && matches!(item.ty, ComponentItem::Resource(_)) {
+                content::offer_blob(&mut inside)?;
+            }
             if !matches!(item.ty, ComponentItem::ComponentFunc(_)) {
                 continue;
             }
             if !is_offered(module, name) {
                 bail!("import {module} {name} is not offered");
             }
-            offer(&mut inside, name)?;
+            match is_content {
+                true => content::offer(&mut inside, name)?,
+                false => offer(&mut inside, name)?,
+            }
         }
     }
     linker.instantiate_pre(component)
@@ -174,6 +188,13 @@ fn offer(inside: &mut LinkerInstance<State>, name: &str) -> Result<()> {
 }
 
 impl State {
+    pub fn content(&self, call: &mut content::Call) -> Result<(), Halt> {
+        let Some(content) = self.content else {
+            return Err(Halt::Stop);
+        };
+        Halt::of(unsafe { content(self.context, call) })
+    }
+
     fn say(&self, level: &str, context: &str, line: &str) {
         if let Some(log) = self.log {
             let view = |text: &str| View::of(text.as_bytes());

@@ -2,6 +2,7 @@
 //! One look at a module's bytes: docs/formats/module-description.md.
 
 use crate::cbor::Item;
+use crate::content;
 use crate::core_module::CoreModule;
 use crate::describe_component as component;
 use crate::describe_types::TypeTable;
@@ -13,7 +14,7 @@ use wasmparser::{Encoding, FuncType, ValType};
 use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::{Function, Mangling, Resolve, WorldId, WorldItem};
 
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 const FUNCTIONS_MAX: usize = 4_096;
 const WORLD_MAX: usize = 64 << 10; // bytes of text
 
@@ -209,6 +210,10 @@ impl Description {
                 .and_then(|encoder| encoder.validate(true).encode())
                 .map_err(causes)?;
         }
+        let resolve = &bindgen.resolve;
+        for (key, item) in &resolve.worlds[bindgen.world].imports {
+            check_content(resolve, &resolve.name_world_key(key), item)?;
+        }
         self.world(&bindgen.resolve, bindgen.world, |key, function| {
             core_of_wit(core, &bindgen.resolve, key, function).map(Some)
         })
@@ -248,6 +253,8 @@ impl Description {
         let mut refusal = None;
         for (key, item) in &resolve.worlds[world].imports {
             let key = resolve.name_world_key(key);
+            let misfit = check_content(resolve, &key, item);
+            refusal = refusal.or(misfit.err());
             let functions: Vec<&Function> = match item {
                 WorldItem::Interface { id, .. } => {
                     resolve.interfaces[*id].functions.values().collect()
@@ -283,6 +290,10 @@ impl Description {
         let mut list = Vec::new();
         for (key, item) in &resolve.worlds[world].exports {
             let key = resolve.name_world_key(key);
+            if key.starts_with("ipvm:content/") {
+                let text = "it exports ipvm:content, which is the host's";
+                return refused(text);
+            }
             match item {
                 WorldItem::Function(function) => {
                     let core = core(None, function)?;
@@ -304,6 +315,24 @@ impl Description {
         self.set("types", Item::List(types.items));
         self.set("world", Item::text(world_text(resolve, world)));
         self.functions(list)
+    }
+}
+
+/// Refuses imports of ipvm:content with other types than its own.
+fn check_content(
+    resolve: &Resolve,
+    key: &str,
+    item: &WorldItem,
+) -> Result<(), Refusal> {
+    match content::misfit(resolve, key, item) {
+        None => Ok(()),
+        Some(name) => Err(Refusal(
+            "refused/import",
+            format!(
+                "it imports {key} {name} with other types than it has: take \
+                 them from guest/wit/ipvm-content.wit"
+            ),
+        )),
     }
 }
 
@@ -350,9 +379,10 @@ fn core_of_wit(
     let params: Vec<ValType> = signature.params.iter().map(val_type).collect();
     let results: Vec<ValType> =
         signature.results.iter().map(val_type).collect();
-    let (name, post, realloc) = match core.export(&legacy) {
-        Some(_) => (&legacy, format!("cabi_post_{legacy}"), "cabi_realloc"),
-        None => (&standard, format!("{standard}_post"), "cm32p2_realloc"),
+    let is_legacy = core.export(&legacy).is_some();
+    let (name, post, realloc) = match is_legacy {
+        true => (&legacy, format!("cabi_post_{legacy}"), "cabi_realloc"),
+        false => (&standard, format!("{standard}_post"), "cm32p2_realloc"),
     };
     if !core.has(name, &params, &results) {
         return refused(format!(
@@ -363,7 +393,7 @@ fn core_of_wit(
     let has = |name: &str| core.export(name).map(|_| name.to_string());
     Ok(core_item(component::Lift {
         export: name.to_string(),
-        realloc: has(realloc),
+        realloc: has("cabi_export_realloc").or(has(realloc)),
         post: has(&post),
     }))
 }

@@ -3,6 +3,7 @@
 //! nothing, and then how each of its functions is lifted from it, so that it
 //! can be called without the component API. And which imports are offered.
 
+use crate::content;
 use crate::core_module::CoreModule;
 use crate::describe::Refusal;
 use std::collections::HashMap;
@@ -309,12 +310,20 @@ pub fn is_offered(module: &str, name: &str) -> bool {
         ("homestar:host/helpers", "print" | "get-current-time") => {
             version == "0.1.1"
         }
+        ("ipvm:content/types", name) => {
+            version == "1.0.0" && content::has(name)
+        }
         _ => false,
     }
 }
 
 /// What to use instead of what is not offered.
-const INSTEAD: [(&str, &str); 9] = [
+const INSTEAD: [(&str, &str); 10] = [
+    (
+        "ipvm:content/",
+        "ipvm:content/types@1.0.0 has open, and kind, size, read, entries, \
+         find of a blob",
+    ),
     (
         "wasi:clocks/",
         "the pure world has no clock: pass the time as an argument",

@@ -128,6 +128,9 @@ pub struct Memory {
 pub struct ComponentHost {
     pub context: *mut c_void,
     pub log: Option<unsafe extern "C" fn(*mut c_void, View, View, View)>,
+    pub content: Option<
+        unsafe extern "C" fn(*mut c_void, *mut crate::content::Call) -> u32,
+    >,
 }
 
 /// struct ipvm_call.
@@ -194,6 +197,16 @@ pub enum Halt {
     Stop,
 }
 
+impl Halt {
+    pub fn of(verdict: u32) -> Result<(), Halt> {
+        match verdict {
+            GO_ON => Ok(()),
+            TRAP => Err(Halt::Trap),
+            _ => Err(Halt::Stop),
+        }
+    }
+}
+
 impl std::fmt::Display for Halt {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         f.write_str(match self {
@@ -232,11 +245,7 @@ impl Host {
                 results.as_mut_ptr(),
             )
         };
-        match verdict {
-            GO_ON => Ok(()),
-            TRAP => Err(Halt::Trap),
-            _ => Err(Halt::Stop),
-        }
+        Halt::of(verdict)
     }
 }
 

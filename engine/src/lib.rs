@@ -7,6 +7,7 @@ mod backend_wasmtime;
 mod budget;
 mod cbor;
 mod component;
+mod content;
 mod core_module;
 mod describe;
 mod describe_component;

@@ -2,21 +2,28 @@
 //! The typed encoding of docs/formats/typed.md to and from component values.
 
 use crate::cbor::*;
-use wasmtime::component::Val;
 use wasmtime::component::types::{Case, Type};
+use wasmtime::component::{ResourceAny, Val};
+
+/// Makes the handle of a blob from the host's number for it.
+pub type MakeBlob<'a> = &'a mut dyn FnMut(u32) -> Option<ResourceAny>;
 
 /// Arguments for parameters of these types. None: they do not fit.
-pub fn read_args(args: &[u8], types: &[Type]) -> Option<Vec<Val>> {
+pub fn read_args(
+    args: &[u8],
+    types: &[Type],
+    blob: MakeBlob,
+) -> Option<Vec<Val>> {
     let mut reader = Reader::new(args);
     if reader.array()? != types.len() {
         return None;
     }
     let values: Option<Vec<Val>> =
-        types.iter().map(|ty| read(&mut reader, ty)).collect();
+        types.iter().map(|ty| read(&mut reader, ty, blob)).collect();
     values.filter(|_| reader.is_at_end())
 }
 
-fn read(r: &mut Reader, ty: &Type) -> Option<Val> {
+fn read(r: &mut Reader, ty: &Type, blob: MakeBlob) -> Option<Val> {
     Some(match ty {
         Type::Bool => Val::Bool(r.bool()?),
         Type::S8 => Val::S8(r.integer()?.try_into().ok()?),
@@ -43,18 +50,18 @@ fn read(r: &mut Reader, ty: &Type) -> Option<Val> {
                 let bytes = r.string(BYTES)?;
                 Val::List(bytes.iter().map(|byte| Val::U8(*byte)).collect())
             }
-            ty => Val::List(read_list(r, None, |r, _| read(r, &ty))?),
+            ty => Val::List(read_list(r, None, |r, _| read(r, &ty, blob))?),
         },
         Type::Tuple(tuple) => {
             let types: Vec<Type> = tuple.types().collect();
             let count = Some(types.len());
-            Val::Tuple(read_list(r, count, |r, i| read(r, &types[i]))?)
+            Val::Tuple(read_list(r, count, |r, i| read(r, &types[i], blob))?)
         }
         Type::Record(record) => {
             let fields: Vec<_> = record.fields().collect();
             let count = Some(fields.len());
             Val::Record(read_list(r, count, |r, i| {
-                let value = read(r, &fields[i].ty)?;
+                let value = read(r, &fields[i].ty, blob)?;
                 Some((fields[i].name.to_string(), value))
             })?)
         }
@@ -62,7 +69,7 @@ fn read(r: &mut Reader, ty: &Type) -> Option<Val> {
             let (count, index) = read_case(r)?;
             let case = variant.cases().nth(index)?;
             let name = case.name.to_string();
-            Val::Variant(name, read_payload(r, count, case.ty.as_ref())?)
+            Val::Variant(name, read_payload(r, count, case.ty.as_ref(), blob)?)
         }
         Type::Enum(e) => {
             let (count, index) = read_case(r)?;
@@ -71,16 +78,19 @@ fn read(r: &mut Reader, ty: &Type) -> Option<Val> {
         }
         Type::Option(option) => match r.array()? {
             0 => Val::Option(None),
-            1 => Val::Option(Some(Box::new(read(r, &option.ty())?))),
+            1 => Val::Option(Some(Box::new(read(r, &option.ty(), blob)?))),
             _ => return None,
         },
         Type::Result(result) => match read_case(r)? {
             (n, 0) => {
-                Val::Result(Ok(read_payload(r, n, result.ok().as_ref())?))
+                Val::Result(Ok(read_payload(r, n, result.ok().as_ref(), blob)?))
             }
-            (n, 1) => {
-                Val::Result(Err(read_payload(r, n, result.err().as_ref())?))
-            }
+            (n, 1) => Val::Result(Err(read_payload(
+                r,
+                n,
+                result.err().as_ref(),
+                blob,
+            )?)),
             _ => return None,
         },
         Type::Flags(flags) => {
@@ -89,6 +99,9 @@ fn read(r: &mut Reader, ty: &Type) -> Option<Val> {
                 let index: usize = r.integer()?.try_into().ok()?;
                 names.get(index).map(|name| name.to_string())
             })?)
+        }
+        Type::Own(_) | Type::Borrow(_) => {
+            Val::Resource(blob(r.integer()?.try_into().ok()?)?)
         }
         _ => return None,
     })
@@ -117,10 +130,11 @@ fn read_payload(
     r: &mut Reader,
     count: usize,
     ty: Option<&Type>,
+    blob: MakeBlob,
 ) -> Option<Option<Box<Val>>> {
     match (count, ty) {
         (1, None) => Some(None),
-        (2, Some(ty)) => Some(Some(Box::new(read(r, ty)?))),
+        (2, Some(ty)) => Some(Some(Box::new(read(r, ty, blob)?))),
         _ => None,
     }
 }

@@ -41,6 +41,11 @@ unsafe extern "C" fn ipvm_embed_wit(
 ) -> u32 {
     status(err, || {
         let mut resolve = Resolve::default();
+        if !wit.text().contains("package ipvm:content@") {
+            resolve
+                .push_str("ipvm-content.wit", crate::content::WIT)
+                .map_err(invalid)?;
+        }
         let package =
             resolve.push_str("world.wit", wit.text()).map_err(invalid)?;
         let name = Some(world.text()).filter(|name| !name.is_empty());

@@ -149,6 +149,21 @@ static inline IpvmBytes ipvm_read_text(IpvmReader *in)
     return ipvm_read_string(in, IPVM_TEXT);
 }
 
+/* A link: the bytes of its CID. */
+static inline IpvmBytes ipvm_read_link(IpvmReader *in)
+{
+    IpvmBytes cid = {0, 0};
+    if (ipvm_expect(in, IPVM_LINK) != 42)
+        in->failed = 1;
+    if (!in->failed)
+        cid = ipvm_read_string(in, IPVM_BYTES);
+    if (cid.len < 2 || cid.data[0] != 0)
+        in->failed = 1;
+    if (in->failed)
+        return (IpvmBytes){0, 0};
+    return (IpvmBytes){cid.data + 1, cid.len - 1};
+}
+
 /* Enters a list or map: how many items, or pairs, follow. */
 static inline uint32_t ipvm_read_list(IpvmReader *in)
 {
@@ -295,6 +310,100 @@ static inline uint64_t ipvm_error(const char *words)
     IpvmWriter out = ipvm_begin("error");
     ipvm_write_text(&out, words, strlen(words));
     return ipvm_end(&out);
+}
+
+/* --- Content by link ----------------------------------------------------- */
+
+/* A guest that uses any of these gets every link as a link, and reads what it
+ * leads to piece by piece, however large:
+ *
+ *     IpvmBytes link = ipvm_read_link(&in);
+ *     IpvmBlob blob = ipvm_open(link);
+ *     while ((len = ipvm_read(blob, offset, buffer, sizeof buffer)) > 0)
+ *         offset += len; …
+ *
+ * Only links from the arguments or from a block already opened can be opened.
+ * What is wrong is a trap; see docs/formats/content-import.md. */
+typedef uint32_t IpvmBlob;
+
+typedef enum {
+    IPVM_FILE,      /* a raw block or UnixFS file */
+    IPVM_DIRECTORY, /* of UnixFS */
+    IPVM_SYMLINK,   /* of UnixFS; reads as its target */
+    IPVM_BLOCK      /* of another codec, DAG-CBOR for one; reads as it is */
+} IpvmBlobKind;
+
+enum { IPVM_READ_MAX = 16 << 20 };
+
+#define IPVM_CONTENT(name)                                                    \
+    __attribute__((import_module("ipvm:content/core@1.0.0"),                  \
+                   import_name(#name))) extern
+
+IPVM_CONTENT(open)
+IpvmBlob ipvm_content_open(const void *link, uint32_t len);
+IPVM_CONTENT(kind) uint32_t ipvm_content_kind(IpvmBlob blob);
+IPVM_CONTENT(size) uint64_t ipvm_content_size(IpvmBlob blob);
+IPVM_CONTENT(read)
+uint32_t ipvm_content_read(IpvmBlob blob, uint64_t offset, void *buffer,
+                           uint32_t len);
+IPVM_CONTENT(entries)
+uint32_t ipvm_content_entries(IpvmBlob blob, uint64_t start, void *buffer,
+                              uint32_t len);
+IPVM_CONTENT(find)
+uint32_t ipvm_content_find(IpvmBlob blob, const void *name, uint32_t len,
+                           void *buffer, uint32_t room);
+IPVM_CONTENT(close) void ipvm_content_close(IpvmBlob blob);
+
+static inline IpvmBlob ipvm_open(IpvmBytes link)
+{
+    return ipvm_content_open(link.data, (uint32_t)link.len);
+}
+
+static inline void ipvm_close(IpvmBlob blob)
+{
+    ipvm_content_close(blob);
+}
+
+static inline IpvmBlobKind ipvm_kind(IpvmBlob blob)
+{
+    return (IpvmBlobKind)ipvm_content_kind(blob);
+}
+
+/* Bytes of a file, of a symlink's target, of a block. */
+static inline uint64_t ipvm_size(IpvmBlob blob)
+{
+    return ipvm_content_size(blob);
+}
+
+/* Up to `len` bytes from `offset`, at most IPVM_READ_MAX; fewer only at the
+ * end. */
+static inline uint32_t ipvm_read(IpvmBlob blob, uint64_t offset, void *buffer,
+                                 uint32_t len)
+{
+    return ipvm_content_read(blob, offset, buffer, len);
+}
+
+/* A directory's entries from index `start` on, sorted bytewise by name, as
+ * many as fit in `buffer`: `left` is how many, then for each
+ *
+ *     ipvm_read_list(&page); name = ipvm_read_text(&page);
+ *     link = ipvm_read_link(&page);
+ *
+ * None are left at the end. `failed` if not even one fits. */
+static inline IpvmReader ipvm_list(IpvmBlob blob, uint64_t start, void *buffer,
+                                   uint32_t len)
+{
+    uint32_t used = ipvm_content_entries(blob, start, buffer, len);
+    IpvmReader page = {0, 0, 0, 1};
+    return used > len ? page : ipvm_arguments(buffer, used);
+}
+
+/* The link of one name in a directory; none has len 0. */
+static inline IpvmBytes ipvm_find(IpvmBlob blob, const void *name, size_t len)
+{
+    static uint8_t link[256];
+    uint32_t used = ipvm_content_find(blob, name, (uint32_t)len, link, 256);
+    return (IpvmBytes){link, used};
 }
 
 #endif

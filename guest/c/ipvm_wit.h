@@ -47,6 +47,24 @@ typedef struct {
     WitBytes value;
 } WitResult;
 
+/* --- Content by link ----------------------------------------------------- */
+
+/* A parameter `blob` of ipvm:content/types@1.0.0 is a file, directory or block
+ * that is read piece by piece, however large (docs/formats/content-import.md).
+ * What you read is yours: give it to free(). */
+typedef uint32_t WitBlob;
+
+#define WIT_CONTENT(name)                                                     \
+    __attribute__((import_module("ipvm:content/types@1.0.0"),                 \
+                   import_name(name))) extern
+
+WIT_CONTENT("open") WitBlob wit_blob_open(const void *link, uint32_t len);
+WIT_CONTENT("[method]blob.kind") uint32_t wit_blob_kind(WitBlob blob);
+WIT_CONTENT("[method]blob.size") uint64_t wit_blob_size(WitBlob blob);
+WIT_CONTENT("[method]blob.read")
+void wit_blob_read(WitBlob blob, uint64_t offset, uint32_t len, WitBytes *out);
+WIT_CONTENT("[resource-drop]blob") void wit_blob_drop(WitBlob blob);
+
 static inline const WitResult *wit_ok(const void *data, size_t len)
 {
     static WitResult result;

@@ -66,6 +66,10 @@ void show_type(const struct wit_type *type, struct buffer *out)
         show_members(type, out);
         buffer_add_text(out, TEXT(" }"));
         break;
+    case WIT_OWN:
+    case WIT_BORROW:
+        buffer_add_text(out, text_of(wit_kind_name(type->kind)));
+        break;
     case WIT_UNSUPPORTED:
         buffer_add_text(out, type->name);
         break;

@@ -145,7 +145,10 @@ static void *thread_main(void *argument)
 {
     struct thread *thread = argument;
     struct in_process *pool = thread->pool;
-    const struct run_host host = {pool, on_block, on_release, on_log};
+    const struct run_host host = {.context = pool,
+                                  .block = on_block,
+                                  .release_block = on_release,
+                                  .log = on_log};
 
     pthread_mutex_lock(&pool->mutex);
     for (;;) {

@@ -102,6 +102,9 @@ struct run_host {
     void (*release_block)(void *context, struct run_block *block);
     /* A guest's line; the host bounds, counts and drops. */
     void (*log)(void *context, uint64_t ticket, LogLevel level, Text line);
+    /* A hint, or NULL: these blocks will be asked for soon, in this order, and
+     * none that were expected before but these. */
+    void (*expect)(void *context, const Bytes *cids, size_t count);
 };
 
 /* Does one job. `output` (empty, bounded by LIMIT_RESULT_BYTES) takes the

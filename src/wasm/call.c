@@ -123,10 +123,21 @@ static bool read_call(struct job *job, struct wasm_call *call)
     return false;
 }
 
-static Text first_refused(const struct wasm_function *function)
+static bool has_blobs(const struct guest *guest)
 {
+    return guest->function->params->has_blob ||
+           description_imports_content(guest->description);
+}
+
+static Text first_refused(const struct guest *guest)
+{
+    const struct wasm_function *function = guest->function;
     if (function->params->refused.len > 0)
         return function->params->refused;
+    if (function->params->has_blob && guest->call->homestar)
+        return TEXT("a blob, by the mapping homestar/0.2");
+    if (function->result && function->result->has_blob)
+        return TEXT("a blob as a result");
     return function->result ? function->result->refused : TEXT("");
 }
 
@@ -145,7 +156,7 @@ static bool find_function(struct job *job, struct guest *guest)
                 (int)(name.len < 200 ? name.len : 200), name.data);
         return false;
     }
-    Text refused = first_refused(guest->function);
+    Text refused = first_refused(guest);
     if (refused.len > 0) {
         end_job(job, END_REFUSED_FUNCTION,
                 "function %.*s has a type that cannot be converted: %.*s",
@@ -262,17 +273,34 @@ static void conclude(struct job *job, const struct guest *guest,
     }
 }
 
+/* Lets the guest open what stands in its arguments, if it may open anything;
+ * false and the job is over. */
+static bool allow_arguments(struct job *job, struct guest *guest,
+                            struct blobs *content)
+{
+    struct error err = {.message = ""};
+    if (!has_blobs(guest))
+        return true;
+    guest->links->content = content;
+    Status status = blob_allow(content, guest->call->args, &err);
+    if (status != STATUS_OK)
+        end_job(job, end_of(status), "%s", err.message);
+    return status == STATUS_OK;
+}
+
 static void perform_call(struct job *job)
 {
     const struct run_request *request = job->request;
     struct description description;
     struct wasm_call call;
     struct links links;
+    struct blobs content;
     if (!read_call(job, &call) || !read_description(job, &description))
         return;
     uint64_t memory =
         request->limits.memory ? request->limits.memory : LIMIT_MEMORY_DEFAULT;
     links_init(&links, job->host, &job->arena, memory + ARGUMENTS_EXTRA);
+    blob_init(&content, &links);
     struct guest guest = {
         .request = request,
         .host = job->host,
@@ -280,11 +308,12 @@ static void perform_call(struct job *job)
         .call = &call,
         .arena = &job->arena,
         .links = &links,
+        .content = &content,
         .output = job->output,
         .counts_fuel = wasm_is_metered(request->metered, &request->limits),
         .end = END_NONE,
     };
-    if (find_function(job, &guest)) {
+    if (find_function(job, &guest) && allow_arguments(job, &guest, &content)) {
         GuestOutcome outcome = description.kind == GUEST_IPVM
                                    ? call_ipvm(job, &guest)
                                    : call_typed(job, &guest);
@@ -292,8 +321,10 @@ static void perform_call(struct job *job)
         conclude(job, &guest, outcome);
         job->outcome->cost.memory_peak = guest.memory_peak;
         job->outcome->cost.fuel = guest.fuel;
-        job->outcome->cost.bytes_in = request->input.len + links.bytes;
+        job->outcome->cost.bytes_in =
+            request->input.len + links.bytes + content.bytes_read;
     }
+    blob_deinit(&content);
     links_release(&links);
 }
 

@@ -3,25 +3,18 @@
  * memory: bulk bytes are a memcpy. What the guest can see is exactly what the
  * component made of it would show it. */
 #include "wasm/guest.h"
-#include "wasm/lower.h"
-
-struct allocator {
-    struct guest *guest;
-    struct engine_function *function; /* cabi_realloc, or NULL */
-    GuestOutcome outcome;
-};
 
 static bool allocate(void *context, uint32_t align, uint32_t size,
                      uint32_t *address)
 {
-    struct allocator *allocator = context;
+    struct guest_allocator *allocator = context;
     struct guest *guest = allocator->guest;
     const EngineNumber params[4] = {0, 0, align, size};
     EngineNumber result = 0;
     if (!allocator->function) {
         allocator->outcome = guest_end(
             guest, END_REFUSED_MODULE,
-            "the module has no cabi_realloc, but an argument needs memory");
+            "the module has no cabi_realloc, but a value needs memory");
         return false;
     }
     guest->may_import = false;
@@ -34,8 +27,32 @@ static bool allocate(void *context, uint32_t align, uint32_t size,
 
 static struct engine_memory memory_of(void *context)
 {
-    struct allocator *allocator = context;
+    struct guest_allocator *allocator = context;
     return engine_memory_of(allocator->guest->instance);
+}
+
+static uint32_t handle_of(void *context, uint32_t blob, bool is_borrow)
+{
+    struct guest_allocator *allocator = context;
+    return blob_handle_new(allocator->guest->content, blob, is_borrow);
+}
+
+struct guest_memory guest_memory_of(struct guest_allocator *allocator)
+{
+    return (struct guest_memory){.context = allocator,
+                                 .allocate = allocate,
+                                 .memory = memory_of,
+                                 .handle = handle_of};
+}
+
+GuestOutcome guest_lowered(struct guest_allocator *allocator,
+                           const struct lowering *lowering)
+{
+    if (lowering->outcome == LOWER_OVER)
+        return allocator->outcome;
+    if (lowering->outcome == LOWER_BROKEN)
+        return guest_trap(allocator->guest, "%s", lowering->why);
+    return GUEST_RETURNED;
 }
 
 static GuestOutcome lower(struct guest *guest,
@@ -44,25 +61,17 @@ static GuestOutcome lower(struct guest *guest,
                           size_t *count)
 {
     const struct wasm_function *callee = guest->function;
-    struct allocator allocator = {.guest = guest};
+    struct guest_allocator allocator = {.guest = guest};
     if (callee->core_realloc.len > 0) {
         allocator.function = guest_find(guest, callee->core_realloc);
         if (!allocator.function)
             return GUEST_ENDED;
     }
-    const struct guest_memory memory = {
-        .context = &allocator, .allocate = allocate, .memory = memory_of};
+    const struct guest_memory memory = guest_memory_of(&allocator);
     struct lowering lowering = {.guest = &memory};
-    switch (
-        lower_arguments(&lowering, callee->params, arguments, params, count)) {
-    case LOWERED:
-        return GUEST_RETURNED;
-    case LOWER_BROKEN:
-        return guest_trap(guest, "%s", lowering.why);
-    case LOWER_OVER:
-        break;
-    }
-    return allocator.outcome;
+    // What came of it is in lowering->outcome.
+    (void)lower_arguments(&lowering, callee->params, arguments, params, count);
+    return guest_lowered(&allocator, &lowering);
 }
 
 static GuestOutcome lift(struct guest *guest, const EngineNumber *result)
@@ -113,6 +122,9 @@ GuestOutcome canonical_call(struct guest *guest,
     outcome = guest_call(guest, function, params, count, &result, results);
     if (outcome != GUEST_RETURNED)
         return outcome;
+    if (guest->content->borrows > 0)
+        return guest_trap(guest, "a blob that was borrowed was not given "
+                                 "back before returning");
     // The result is read before post-return gives its memory back.
     GuestOutcome lifted = lift(guest, &result);
     if (lifted != GUEST_RETURNED && lifted != GUEST_UNREPRESENTABLE)

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "task/reserved.h"
+#include "wasm/blob.h"
 
 Status convert_room(struct links *links, size_t count, struct wit_value **out,
                     struct error *err)
@@ -284,8 +285,10 @@ static Status convert_option(struct links *links, const Value *value,
                              const struct wit_type *type, bool is_inner,
                              struct wit_value *out, struct error *err)
 {
-    Value resolved;
-    TRY(resolve(links, value, &resolved, err));
+    Value resolved = *value;
+    // For a blob a link is not what it leads to.
+    if (value->kind != VALUE_LINK || !wit_is_blob(wit_element(type)))
+        TRY(resolve(links, value, &resolved, err));
     if (!is_inner) {
         if (resolved.kind == VALUE_NULL)
             return STATUS_OK;
@@ -456,10 +459,32 @@ static Status convert_known(struct links *links, const Value *value,
             break;
         return convert_flags(links, value, type, out, err);
     case WIT_OPTION:
+    case WIT_OWN:
+    case WIT_BORROW:
     case WIT_UNSUPPORTED:
         break;
     }
     return mismatch(value, type, err);
+}
+
+/* A link, unread, or bytes; a stand-in for bytes is unread, too. */
+static Status convert_blob(struct links *links, const Value *value,
+                           const struct wit_type *type, struct wit_value *out,
+                           struct error *err)
+{
+    uint32_t blob = 0;
+    ASSERT(links->content);
+    if (value->kind == VALUE_LINK)
+        TRY(blob_take_link(links->content, value->link, false, &blob, err));
+    else if (value->kind == VALUE_BYTES)
+        TRY(blob_take_bytes(links->content, value->bytes, &blob, err));
+    else if (value_reserved(value) == RESERVED_BYTES)
+        TRY(blob_take_link(links->content, value->map.entries[0].value.link,
+                           true, &blob, err));
+    else
+        return mismatch(value, type, err);
+    out->bits = blob;
+    return STATUS_OK;
 }
 
 Status convert_value(struct links *links, const Value *value,
@@ -469,6 +494,8 @@ Status convert_value(struct links *links, const Value *value,
     *out = (struct wit_value){.bits = 0};
     if (type->kind == WIT_OPTION)
         return convert_option(links, value, type, false, out, err);
+    if (wit_is_blob(type))
+        return convert_blob(links, value, type, out, err);
     Value resolved;
     TRY(resolve(links, value, &resolved, err));
     if (resolved.kind == VALUE_LINK)

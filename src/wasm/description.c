@@ -225,6 +225,16 @@ bool description_uses_core(const struct description *description)
     return true;
 }
 
+bool description_imports_content(const struct description *description)
+{
+    for (uint32_t index = 0; index < description->import_count; index++) {
+        if (text_starts_with(description->imports[index].module,
+                             TEXT("ipvm:content/")))
+            return true;
+    }
+    return false;
+}
+
 Status description_code(const struct description *description, Bytes module,
                         Bytes *out, struct error *err)
 {

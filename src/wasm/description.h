@@ -20,7 +20,7 @@ typedef enum {
 } GuestKind;
 
 enum {
-    DESCRIPTION_FORMAT = 1,
+    DESCRIPTION_FORMAT = 2,
     DESCRIPTION_FUNCTIONS_MAX = 4096,
     DESCRIPTION_TYPES_MAX = 16384,
     DESCRIPTION_IMPORTS_MAX = 1000,
@@ -76,6 +76,9 @@ const struct wasm_function *description_find(
 /* True if functions are called by our own canonical ABI on linear memory:
  * kind 2, and components whose every function has a core form. */
 bool description_uses_core(const struct description *description);
+
+/* True if it imports anything of ipvm:content. */
+bool description_imports_content(const struct description *description);
 
 /* The bytes to compile: the module, or the one core module in a component
  * that is called by our own canonical ABI. STATUS_INVALID: the description

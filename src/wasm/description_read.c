@@ -147,10 +147,20 @@ static const struct {
     {"variant", WIT_VARIANT, MEMBER_OPTIONAL},
     {"enum", WIT_ENUM, MEMBER_NAME},
     {"flags", WIT_FLAGS, MEMBER_NAME},
-    {"own", WIT_UNSUPPORTED, MEMBER_NAME},
-    {"borrow", WIT_UNSUPPORTED, MEMBER_NAME},
+    {"own", WIT_OWN, MEMBER_NAME},
+    {"borrow", WIT_BORROW, MEMBER_NAME},
     {"unsupported", WIT_UNSUPPORTED, MEMBER_NAME},
 };
+
+/* A blob, or a handle of something else. */
+static Status read_handle(const Value *value, struct wit_type *type,
+                          struct error *err)
+{
+    TRY(value_as_text(value, &type->name, err));
+    if (!text_equal(type->name, TEXT("ipvm:content/types@1.0.0/blob")))
+        type->kind = WIT_UNSUPPORTED;
+    return STATUS_OK;
+}
 
 static Status read_compound(const struct value_entry *entry,
                             const struct type_table *table,
@@ -161,6 +171,8 @@ static Status read_compound(const struct value_entry *entry,
         if (!text_equal(text_of(compounds[index].name), entry->key))
             continue;
         type->kind = compounds[index].kind;
+        if (wit_is_blob(type))
+            return read_handle(&entry->value, type, err);
         if (type->kind == WIT_UNSUPPORTED)
             return value_as_text(&entry->value, &type->name, err);
         if (type->kind == WIT_LIST || type->kind == WIT_OPTION)

@@ -197,10 +197,33 @@ void engine_interrupt(struct engine *engine);
  * Imports: `log` gets lines of wasi:logging, and other functions of the
  * pure world are answered inside. Wasmtime only: STATUS_UNSUPPORTED in
  * `fault` as ENGINE_BROKEN elsewhere, naming the engine it needs. */
+
+/* A call of ipvm:content by a component (docs/formats/content-import.md). */
+enum engine_content {
+    ENGINE_CONTENT_OPEN,    /* bytes: the link; number: the blob */
+    ENGINE_CONTENT_KIND,    /* number */
+    ENGINE_CONTENT_SIZE,    /* number */
+    ENGINE_CONTENT_READ,    /* offset, count; out */
+    ENGINE_CONTENT_ENTRIES, /* offset, count; out: a typed list of [name,
+                               link] */
+    ENGINE_CONTENT_FIND,    /* bytes: the name; out, if number is 1 */
+    ENGINE_CONTENT_DROP
+};
+struct engine_content_call {
+    uint32_t verb; /* enum engine_content */
+    uint32_t blob;
+    uint64_t offset;
+    uint32_t count;
+    Bytes bytes;
+    uint64_t number; /* answers, as is `out`, which lives until the next */
+    Bytes out;
+};
+
 struct engine_component_host {
     void *context;
     /* level is "trace" … "critical". */
     void (*log)(void *context, Text level, Text context_name, Text line);
+    EngineVerdict (*content)(void *context, struct engine_content_call *call);
 };
 EngineOutcome engine_component_call(struct engine_module *module, Text name,
                                     Bytes args, struct buffer *result,

@@ -37,7 +37,7 @@ GuestOutcome guest_outcome(struct guest *guest, EngineOutcome outcome,
         [ENGINE_LIMIT_FUEL] = END_LIMIT_FUEL,
         [ENGINE_LIMIT_STACK] = END_LIMIT_STACK,
         [ENGINE_LIMIT_TIME] = END_LIMIT_TIME,
-        [ENGINE_STOPPED] = END_HOST, // No import of ours stops a run.
+        [ENGINE_STOPPED] = END_HOST, // The import that did says why.
         [ENGINE_BROKEN] = END_HOST,
     };
     if (outcome == ENGINE_RAN)
@@ -45,6 +45,8 @@ GuestOutcome guest_outcome(struct guest *guest, EngineOutcome outcome,
     // An import may have said already which rule the guest broke.
     if (outcome == ENGINE_TRAPPED && guest->message[0] != '\0')
         return GUEST_TRAPPED;
+    if (outcome == ENGINE_STOPPED && guest->end != END_NONE)
+        return GUEST_ENDED;
     if (outcome == ENGINE_TRAPPED)
         return guest_trap(guest, "%s", fault->message);
     ASSERT((size_t)outcome < sizeof ends / sizeof ends[0]);
@@ -113,6 +115,22 @@ GuestOutcome guest_lifted(struct guest *guest, const struct lifting *lifting,
     snprintf(guest->message, sizeof guest->message,
              "the result holds a NaN, an infinity or a reserved map");
     return GUEST_UNREPRESENTABLE;
+}
+
+EngineVerdict guest_verdict(struct guest *guest, Status status,
+                            const struct error *err)
+{
+    if (status == STATUS_OK)
+        return ENGINE_GO_ON;
+    if (status == STATUS_INVALID)
+        return import_trap(guest, err->message);
+    guest_end(guest,
+              status == STATUS_NOT_FOUND || status == STATUS_UNSUPPORTED
+                  ? END_UNAVAILABLE
+              : status == STATUS_LIMIT ? END_LIMIT_MEMORY
+                                       : END_HOST,
+              "%s", err->message);
+    return ENGINE_STOP;
 }
 
 void guest_finish(struct guest *guest)

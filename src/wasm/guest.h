@@ -11,9 +11,11 @@
 #define IPVM_WASM_GUEST_H
 
 #include "task/computation.h"
+#include "wasm/blob.h"
 #include "wasm/description.h"
 #include "wasm/lift.h"
 #include "wasm/links.h"
+#include "wasm/lower.h"
 #include "wasm/wit_value.h"
 
 /* How it came out. */
@@ -34,6 +36,7 @@ struct guest {
     struct engine_module *module;
     struct arena *arena;
     struct links *links;
+    struct blobs *content;
     struct buffer *output;
 
     /* As it runs. */
@@ -75,6 +78,22 @@ GuestOutcome guest_call(struct guest *guest, struct engine_function *function,
 /* An export that the description promises; NULL and guest->end set if the
  * module does not have it. */
 struct engine_function *guest_find(struct guest *guest, Text name);
+
+/* A way to lower values into the guest by its cabi_realloc, or whatever it
+ * exports for that; `function` may be NULL until memory is wanted. */
+struct guest_allocator {
+    struct guest *guest;
+    struct engine_function *function;
+    GuestOutcome outcome; /* if an allocation did not return */
+};
+struct guest_memory guest_memory_of(struct guest_allocator *allocator);
+/* The outcome of lowering in our words. */
+GuestOutcome guest_lowered(struct guest_allocator *allocator,
+                           const struct lowering *lowering);
+
+/* What a Status of blob.h is to an import. */
+EngineVerdict guest_verdict(struct guest *guest, Status status,
+                            const struct error *err);
 
 /* Notes what it cost and drops the instance, if there is one. */
 void guest_finish(struct guest *guest);

@@ -111,14 +111,19 @@ enum { OWN_IMPORTS = sizeof own_imports / sizeof own_imports[0] };
 
 static const struct import_entry *find(Text module, Text name)
 {
-    for (size_t index = 0; index < OWN_IMPORTS + preview1_import_count;
-         index++) {
-        const struct import_entry *entry =
-            index < OWN_IMPORTS ? &own_imports[index]
-                                : &preview1_imports[index - OWN_IMPORTS];
-        if (text_equal(text_of(entry->module), module) &&
-            text_equal(text_of(entry->name), name))
-            return entry;
+    const struct {
+        const struct import_entry *entries;
+        size_t count;
+    } tables[] = {{own_imports, OWN_IMPORTS},
+                  {content_imports, content_import_count},
+                  {preview1_imports, preview1_import_count}};
+    for (size_t table = 0; table < sizeof tables / sizeof *tables; table++) {
+        for (size_t index = 0; index < tables[table].count; index++) {
+            const struct import_entry *entry = &tables[table].entries[index];
+            if (text_equal(text_of(entry->module), module) &&
+                text_equal(text_of(entry->name), name))
+                return entry;
+        }
     }
     return NULL;
 }
@@ -129,9 +134,10 @@ static const struct {
     const char *prefix;
     const char *instead;
 } advice[] = {
-    {"ipvm:content",
-     "this version does not have it: take what a link leads to "
-     "as an argument"},
+    {"ipvm:content/types", "it has another version, signature or name; take "
+                           "it from guest/wit/ipvm-content.wit"},
+    {"ipvm:content", "types@1.0.0 is for WIT, core@1.0.0 for the IPVM ABI "
+                     "(guest/c/ipvm_guest.h)"},
     {"wasi:clocks", "take the time as an argument"},
     {"wasi:random", "take random bytes as an argument"},
     {"wasi:filesystem", "take files as arguments: links to them"},

@@ -43,5 +43,7 @@ struct import_entry {
 };
 extern const struct import_entry preview1_imports[];
 extern const size_t preview1_import_count;
+extern const struct import_entry content_imports[];
+extern const size_t content_import_count;
 
 #endif

@@ -24,7 +24,8 @@ static Status prepare_link(struct links *links, const Value *value, Value *out,
     Bytes bytes;
     bool is_file = false;
     *out = *value;
-    if (kind != LINK_BYTES && kind != LINK_FILES)
+    // A module that can open links gets them as they are.
+    if (links->content || (kind != LINK_BYTES && kind != LINK_FILES))
         return STATUS_OK;
     TRY(links_bytes(links, value->link, &bytes, &is_file, err));
     if (is_file)

@@ -6,6 +6,7 @@
 #include "ipld/dag_cbor.h"
 #include "ipld/unixfs.h"
 #include "task/reserved.h"
+#include "wasm/blob.h"
 
 enum { DIRECTORY_DEPTH_MAX = 32 };
 
@@ -89,6 +90,8 @@ Status links_value(struct links *links, Bytes cid, Value *out,
     if (status != STATUS_OK)
         // Too deep is as malformed as anything else in a block.
         return fail_in(err, STATUS_INVALID, "linked dag-cbor block");
+    if (links->content)
+        TRY(blob_allow(links->content, out, err));
     return links_charge(links, links->arena->total - before, err);
 }
 

@@ -18,6 +18,7 @@
 #include "task/runner.h"
 
 struct link_block;
+struct blobs;
 
 struct links {
     const struct run_host *host;
@@ -25,6 +26,9 @@ struct links {
     uint64_t bytes;     /* held so far */
     uint64_t bytes_max; /* STATUS_LIMIT past it */
     struct link_block *held;
+    /* Told of links in values that stand in for others, and makes blobs;
+     * NULL: the call has none. */
+    struct blobs *content;
 };
 
 enum {

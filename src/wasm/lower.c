@@ -41,6 +41,18 @@ static void store(struct lowering *lowering, uint32_t address, uint64_t bits,
         place[index] = (uint8_t)(bits >> 8 * index);
 }
 
+static uint32_t handle_of(struct lowering *lowering,
+                          const struct wit_type *type,
+                          const struct wit_value *value)
+{
+    const struct guest_memory *guest = lowering->guest;
+    ASSERT(guest->handle);
+    if (lowering->outcome != LOWERED)
+        return 0;
+    return guest->handle(guest->context, (uint32_t)value->bits,
+                         type->kind == WIT_BORROW);
+}
+
 static void store_value(struct lowering *lowering, const struct wit_type *type,
                         const struct wit_value *value, uint32_t address);
 
@@ -107,6 +119,8 @@ static void store_value(struct lowering *lowering, const struct wit_type *type,
         store_cases(lowering, type, value, address);
     } else if (type->kind == WIT_FLAGS) {
         store_flags(lowering, type, value, address);
+    } else if (wit_is_blob(type)) {
+        store(lowering, address, handle_of(lowering, type, value), 4);
     } else {
         store(lowering, address, value->bits, type->size);
     }
@@ -133,6 +147,8 @@ static void lower_flat(struct lowering *lowering, const struct wit_type *type,
     } else if (type->kind == WIT_FLAGS) {
         for (size_t index = 0; index < value->count; index++)
             out[index] = value->words[index];
+    } else if (wit_is_blob(type)) {
+        out[0] = handle_of(lowering, type, value);
     } else {
         out[0] = type->size == 8 ? value->bits : (uint32_t)value->bits;
     }
@@ -158,4 +174,31 @@ LowerOutcome lower_arguments(struct lowering *lowering,
     out[0] = address;
     *count = 1;
     return lowering->outcome;
+}
+
+LowerOutcome lower_at(struct lowering *lowering, const struct wit_type *type,
+                      const struct wit_value *value, uint32_t address)
+{
+    lowering->outcome = LOWERED;
+    lowering->memory = lowering->guest->memory(lowering->guest->context);
+    if (address % type->align != 0 || address > lowering->memory.len ||
+        type->size > lowering->memory.len - address) {
+        lowering->outcome = LOWER_BROKEN;
+        lowering->why = "an import's result goes to an address that is "
+                        "misaligned or out of bounds";
+        return LOWER_BROKEN;
+    }
+    store_value(lowering, type, value, address);
+    return lowering->outcome;
+}
+
+uint8_t *lower_room(struct lowering *lowering, uint32_t size,
+                    uint32_t *address)
+{
+    static uint8_t nothing;
+    lowering->outcome = LOWERED;
+    *address = allocate(lowering, 1, size);
+    if (lowering->outcome != LOWERED || size == 0)
+        return &nothing;
+    return lowering->memory.data + *address;
 }

@@ -20,6 +20,8 @@ struct guest_memory {
                      uint32_t *address);
     /* As it is now: valid until guest code runs again. */
     struct engine_memory (*memory)(void *context);
+    /* The handle by which the guest knows a blob; NULL: there are none. */
+    uint32_t (*handle)(void *context, uint32_t blob, bool is_borrow);
 };
 
 typedef enum {
@@ -42,5 +44,15 @@ LowerOutcome lower_arguments(struct lowering *lowering,
                              const struct wit_value *values,
                              EngineNumber out[WIT_FLAT_PARAMS_MAX],
                              size_t *count);
+
+/* Lowers one value to an address that the guest gave for it: an import's
+ * result. */
+LowerOutcome lower_at(struct lowering *lowering, const struct wit_type *type,
+                      const struct wit_value *value, uint32_t address);
+
+/* Room for `size` bytes from cabi_realloc; check lowering->outcome. Valid
+ * until guest code runs again. */
+uint8_t *lower_room(struct lowering *lowering, uint32_t size,
+                    uint32_t *address);
 
 #endif

@@ -7,17 +7,30 @@
 #include "ipld/value.h"
 
 static const char *const kind_names[] = {
-    [WIT_BOOL] = "bool",       [WIT_S8] = "s8",
-    [WIT_U8] = "u8",           [WIT_S16] = "s16",
-    [WIT_U16] = "u16",         [WIT_S32] = "s32",
-    [WIT_U32] = "u32",         [WIT_S64] = "s64",
-    [WIT_U64] = "u64",         [WIT_F32] = "f32",
-    [WIT_F64] = "f64",         [WIT_CHAR] = "char",
-    [WIT_STRING] = "string",   [WIT_LIST] = "list",
-    [WIT_OPTION] = "option",   [WIT_RESULT] = "result",
-    [WIT_TUPLE] = "tuple",     [WIT_RECORD] = "record",
-    [WIT_VARIANT] = "variant", [WIT_ENUM] = "enum",
-    [WIT_FLAGS] = "flags",     [WIT_UNSUPPORTED] = "unsupported type",
+    [WIT_BOOL] = "bool",
+    [WIT_S8] = "s8",
+    [WIT_U8] = "u8",
+    [WIT_S16] = "s16",
+    [WIT_U16] = "u16",
+    [WIT_S32] = "s32",
+    [WIT_U32] = "u32",
+    [WIT_S64] = "s64",
+    [WIT_U64] = "u64",
+    [WIT_F32] = "f32",
+    [WIT_F64] = "f64",
+    [WIT_CHAR] = "char",
+    [WIT_STRING] = "string",
+    [WIT_LIST] = "list",
+    [WIT_OPTION] = "option",
+    [WIT_RESULT] = "result",
+    [WIT_TUPLE] = "tuple",
+    [WIT_RECORD] = "record",
+    [WIT_VARIANT] = "variant",
+    [WIT_ENUM] = "enum",
+    [WIT_FLAGS] = "flags",
+    [WIT_OWN] = "own<blob>",
+    [WIT_BORROW] = "borrow<blob>",
+    [WIT_UNSUPPORTED] = "unsupported type",
 };
 
 const char *wit_kind_name(WitKind kind)
@@ -144,6 +157,7 @@ static void inherit(struct wit_type *type)
             continue;
         if (inner->refused.len > 0)
             refuse(type, inner->refused);
+        type->has_blob = type->has_blob || inner->has_blob;
         if (inner->depth + 1 > type->depth)
             type->depth = inner->depth + 1;
     }
@@ -197,6 +211,11 @@ void wit_type_finish(struct wit_type *type, struct arena *arena)
         break;
     case WIT_FLAGS:
         finish_flags(type);
+        break;
+    case WIT_OWN:
+    case WIT_BORROW:
+        finish_scalar(type, 4);
+        type->has_blob = true;
         break;
     case WIT_UNSUPPORTED:
         finish_scalar(type, 4);

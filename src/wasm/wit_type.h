@@ -34,7 +34,9 @@ typedef enum {
     WIT_VARIANT,
     WIT_ENUM,
     WIT_FLAGS,
-    WIT_UNSUPPORTED /* own, borrow, stream, …: `name` says what */
+    WIT_OWN,        /* of a blob: a link, unread (blob.h) */
+    WIT_BORROW,     /* likewise */
+    WIT_UNSUPPORTED /* other handles, stream, …: `name` says what */
 } WitKind;
 
 enum {
@@ -66,6 +68,7 @@ struct wit_type {
     Text name;             /* WIT_UNSUPPORTED: what it is */
     /* The first part of it that cannot be converted, or empty. */
     Text refused;
+    bool has_blob; /* it or a part of it is a blob: no result can be */
 };
 
 /* Fills in the layout of `type`, whose kind and members are set and whose
@@ -95,6 +98,11 @@ static inline bool wit_is_row(const struct wit_type *type)
 static inline bool wit_is_bytes(const struct wit_type *type)
 {
     return type->kind == WIT_LIST && wit_element(type)->kind == WIT_U8;
+}
+
+static inline bool wit_is_blob(const struct wit_type *type)
+{
+    return type->kind == WIT_OWN || type->kind == WIT_BORROW;
 }
 
 /* Words of 32 bits that flags take. */

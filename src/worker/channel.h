@@ -5,7 +5,7 @@
  *     page 0     struct channel_shared: ring positions, bells, mailbox
  *     4 MiB      data of the jobs ring      runner -> worker
  *     4 MiB      data of the results ring   worker -> runner
- *     2 x 2 MiB  landing places for blocks  runner -> worker
+ *     8 x 2 MiB  landing places for blocks  runner -> worker
  *
  * One memfd that can neither shrink nor grow; its pages exist once touched.
  * A socket carries open files to the worker, an eventfd wakes the runner, a
@@ -21,10 +21,10 @@
 enum {
     CHANNEL_RING_LEN = 4 << 20,
     CHANNEL_BLOCK_MAX = 2 << 20,
-    CHANNEL_SLOTS = 2,
+    CHANNEL_SLOTS = 8,
     /* Of all that is laid out here and in worker/message.h: raise it with
      * every change. */
-    CHANNEL_VERSION = 3,
+    CHANNEL_VERSION = 4,
 };
 
 /* The numbers the worker process finds its files under. */
@@ -43,6 +43,14 @@ enum runner_sleep {
     RUNNER_NAPS    /* for what the worker waits for */
 };
 
+/* How one asking for a block came out; the block is in its landing place. */
+struct block_answer {
+    uint32_t status;
+    uint32_t reserved;
+    uint64_t len;
+    char message[ERROR_MESSAGE_MAX];
+};
+
 struct channel_shared {
     struct ring_shared jobs;
     struct ring_shared results;
@@ -51,11 +59,10 @@ struct channel_shared {
     _Atomic uint32_t spin_ns; /* how long the worker may spin */
     uint32_t version;         /* CHANNEL_VERSION */
     int32_t runner;           /* process id */
-    /* The mailbox: `answers` counts answers to BLOCK. */
+    /* The mailbox: `answers` counts answers to BLOCK, given in the order of
+     * asking; `mail` has the last one to each landing place. */
     _Alignas(64) _Atomic uint32_t answers;
-    uint32_t answer_status;
-    uint64_t answer_len;
-    char answer_message[ERROR_MESSAGE_MAX];
+    struct block_answer mail[CHANNEL_SLOTS];
 };
 
 struct channel {

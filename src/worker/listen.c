@@ -45,13 +45,14 @@ static const char *hear_log(struct worker *worker, const struct frame *frame)
     return NULL;
 }
 
-static void answer(struct worker *worker, Status status, size_t len,
-                   const struct error *err)
+static void answer(struct worker *worker, uint32_t slot, Status status,
+                   size_t len, const struct error *err)
 {
     struct channel_shared *shared = worker->channel.shared;
-    shared->answer_status = (uint32_t)status;
-    shared->answer_len = len;
-    memcpy(shared->answer_message, err->message, ERROR_MESSAGE_MAX);
+    struct block_answer *mail = &shared->mail[slot];
+    mail->status = (uint32_t)status;
+    mail->len = len;
+    memcpy(mail->message, err->message, ERROR_MESSAGE_MAX);
     atomic_fetch_add_explicit(&shared->answers, 1, memory_order_release);
     channel_wake_worker(&worker->channel);
 }
@@ -62,12 +63,12 @@ static void fetch_block(struct worker *worker, Bytes cid, uint32_t slot)
     struct error err = {0};
     struct run_block block = {0};
     if (!host->block) {
-        answer(worker, STATUS_NOT_FOUND, 0, &err);
+        answer(worker, slot, STATUS_NOT_FOUND, 0, &err);
         return;
     }
     Status status = host->block(host->context, cid, &block, &err);
     if (status != STATUS_OK) {
-        answer(worker, status, 0, &err);
+        answer(worker, slot, status, 0, &err);
         return;
     }
     size_t len = block.bytes.len;
@@ -80,7 +81,7 @@ static void fetch_block(struct worker *worker, Bytes cid, uint32_t slot)
     if (host->release_block)
         host->release_block(host->context, &block);
     worker->round_bytes += len;
-    answer(worker, status, len, &err);
+    answer(worker, slot, status, len, &err);
 }
 
 static const char *hear_block(struct worker *worker, const struct frame *frame)

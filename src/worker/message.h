@@ -3,7 +3,7 @@
  *
  *     runner -> worker, the jobs ring     JOB
  *     worker -> runner, the results ring  READY, LOG, BLOCK, RESULT, DONE
- *     runner -> worker, the mailbox       the answer to the one open BLOCK
+ *     runner -> worker, the mailbox       the answers to BLOCK, in order
  *
  * Structs are laid out as the compiler does: both sides are built together.
  * Thread: any.

@@ -15,11 +15,31 @@
 #include "worker/pause.h"
 #include "worker/sandbox.h"
 
+/* A landing place for blocks.
+ *
+ *     FREE --asked for--> COMING --wanted and answered--> LENT --given back--+
+ *      ^                     | no longer expected, and answered              |
+ *      +---------------------+-----------------------------------------------+
+ */
+typedef enum { SLOT_FREE, SLOT_COMING, SLOT_LENT } SlotState;
+
+struct slot {
+    SlotState state;
+    bool is_expected; /* COMING: not yet, but soon */
+    uint32_t number;  /* COMING: of its asking */
+    uint8_t cid_len;
+    uint8_t cid[CID_BYTES_MAX];
+};
+
+/* Blocks lent in their landing places: others are copied out of them. */
+enum { SLOTS_LENT_MAX = 3 };
+
 struct server {
     struct channel channel;
     const struct performer *performer;
     int artifacts[ARTIFACT_SLOTS];
-    bool slot_is_lent[CHANNEL_SLOTS];
+    struct slot slots[CHANNEL_SLOTS];
+    uint32_t asked; /* blocks, ever: the runner counts answers likewise */
     struct buffer output;
     struct patience patience;
     uint64_t ticket;
@@ -42,10 +62,12 @@ static bool has_room(struct server *server, uint64_t len)
     return ring_reserve(&server->channel.results, (size_t)len) != NULL;
 }
 
-static bool is_answered(struct server *server, uint64_t answers)
+/* `number` askings are answered. */
+static bool is_answered(struct server *server, uint64_t number)
 {
-    return atomic_load_explicit(&server->channel.shared->answers,
-                                memory_order_acquire) != (uint32_t)answers;
+    uint32_t answers = atomic_load_explicit(&server->channel.shared->answers,
+                                            memory_order_acquire);
+    return (int32_t)(answers - (uint32_t)number) >= 0;
 }
 
 static uint64_t spin_max_ns(const struct server *server)
@@ -178,57 +200,135 @@ static void log_dropped(struct server *server)
     send(server, MESSAGE_LOG, sizeof level + (size_t)len);
 }
 
-/* Lends the landing place itself while another one is free for the next
- * block; else a copy. */
-static void lend(struct server *server, uint32_t slot, size_t len,
+/* --- Blocks ------------------------------------------------------------- */
+
+/* Places of blocks that came and that nobody expects any more are free. */
+static void reclaim(struct server *server)
+{
+    for (uint32_t i = 0; i < CHANNEL_SLOTS; i++) {
+        struct slot *slot = &server->slots[i];
+        if (slot->state == SLOT_COMING && !slot->is_expected &&
+            is_answered(server, slot->number))
+            slot->state = SLOT_FREE;
+    }
+}
+
+static uint32_t count_slots(const struct server *server, SlotState state,
+                            uint32_t *first)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < CHANNEL_SLOTS; i++) {
+        if (server->slots[i].state == state && count++ == 0)
+            *first = i;
+    }
+    return count;
+}
+
+static struct slot *find_coming(struct server *server, Bytes cid)
+{
+    for (uint32_t i = 0; i < CHANNEL_SLOTS; i++) {
+        struct slot *slot = &server->slots[i];
+        if (slot->state == SLOT_COMING && slot->is_expected &&
+            bytes_equal(bytes_of(slot->cid, slot->cid_len), cid))
+            return slot;
+    }
+    return NULL;
+}
+
+static struct slot *ask_for(struct server *server, uint32_t index, Bytes cid)
+{
+    struct slot *slot = &server->slots[index];
+    struct block_message ask = {.slot = index};
+    uint8_t *at = reserve(server, sizeof ask + cid.len);
+    memcpy(at, &ask, sizeof ask);
+    memcpy(at + sizeof ask, cid.data, cid.len);
+    *slot = (struct slot){.state = SLOT_COMING,
+                          .is_expected = true,
+                          .number = ++server->asked,
+                          .cid_len = (uint8_t)cid.len};
+    memcpy(slot->cid, cid.data, cid.len);
+    send(server, MESSAGE_BLOCK, sizeof ask + cid.len);
+    return slot;
+}
+
+/* A landing place that nothing will come to: at worst that of a block that
+ * was expected. */
+static uint32_t free_slot(struct server *server)
+{
+    uint32_t found = 0;
+    reclaim(server);
+    if (count_slots(server, SLOT_FREE, &found) > 0)
+        return found;
+    uint32_t coming = count_slots(server, SLOT_COMING, &found);
+    ASSERT(coming > 0); // SLOTS_LENT_MAX are lent at most.
+    wait_for(server, is_answered, server->slots[found].number);
+    return found;
+}
+
+/* Asks for what is expected, one landing place always kept back. */
+static void expect_blocks(void *context, const Bytes *cids, size_t count)
+{
+    struct server *server = context;
+    for (uint32_t i = 0; i < CHANNEL_SLOTS; i++) {
+        struct slot *slot = &server->slots[i];
+        bool is_expected = false;
+        for (size_t j = 0; j < count && slot->state == SLOT_COMING; j++)
+            is_expected =
+                is_expected ||
+                bytes_equal(bytes_of(slot->cid, slot->cid_len), cids[j]);
+        slot->is_expected = slot->is_expected && is_expected;
+    }
+    reclaim(server);
+    for (size_t j = 0; j < count; j++) {
+        uint32_t index;
+        if (cids[j].len > CID_BYTES_MAX || find_coming(server, cids[j]))
+            continue;
+        if (count_slots(server, SLOT_FREE, &index) < 2)
+            return;
+        ask_for(server, index, cids[j]);
+    }
+}
+
+/* Lends the landing place itself, or a copy if many are lent. */
+static void lend(struct server *server, struct slot *slot, size_t len,
                  struct run_block *out)
 {
-    uint8_t *at = channel_slot(&server->channel, slot);
-    bool other_is_lent = false;
-    for (uint32_t i = 0; i < CHANNEL_SLOTS; i++)
-        other_is_lent = other_is_lent || server->slot_is_lent[i];
-    if (!other_is_lent) {
-        server->slot_is_lent[slot] = true;
+    uint32_t index = (uint32_t)(slot - server->slots), first;
+    uint8_t *at = channel_slot(&server->channel, index);
+    if (count_slots(server, SLOT_LENT, &first) < SLOTS_LENT_MAX) {
+        slot->state = SLOT_LENT;
         *out = (struct run_block){bytes_of(at, len), at};
         return;
     }
+    slot->state = SLOT_FREE;
     void *copy = malloc(len + 1);
     ASSERT(copy);
     memcpy(copy, at, len);
     *out = (struct run_block){bytes_of(copy, len), copy};
 }
 
-static uint32_t free_slot(const struct server *server)
-{
-    uint32_t slot = 0;
-    while (server->slot_is_lent[slot])
-        slot++;
-    return slot;
-}
-
 static Status ask_block(void *context, Bytes cid, struct run_block *out,
                         struct error *err)
 {
     struct server *server = context;
-    struct channel_shared *shared = server->channel.shared;
     if (cid.len > CID_BYTES_MAX)
         return fail(err, STATUS_LIMIT, "a CID of %zu bytes is too long",
                     cid.len);
-    struct block_message ask = {.slot = free_slot(server)};
-    uint32_t answers =
-        atomic_load_explicit(&shared->answers, memory_order_relaxed);
-    uint8_t *at = reserve(server, sizeof ask + cid.len);
-    memcpy(at, &ask, sizeof ask);
-    memcpy(at + sizeof ask, cid.data, cid.len);
-    send(server, MESSAGE_BLOCK, sizeof ask + cid.len);
-    wait_for(server, is_answered, answers);
+    struct slot *slot = find_coming(server, cid);
+    if (!slot)
+        slot = ask_for(server, free_slot(server), cid);
+    wait_for(server, is_answered, slot->number);
 
-    Status status = (Status)shared->answer_status;
-    if (status == STATUS_OK)
-        lend(server, ask.slot, shared->answer_len, out);
-    else if (status != STATUS_NOT_FOUND)
-        return fail(err, status, "%.*s", ERROR_MESSAGE_MAX - 1,
-                    shared->answer_message);
+    const struct block_answer *mail =
+        &server->channel.shared->mail[slot - server->slots];
+    Status status = (Status)mail->status;
+    if (status == STATUS_OK) {
+        lend(server, slot, mail->len, out);
+        return STATUS_OK;
+    }
+    slot->state = SLOT_FREE;
+    if (status != STATUS_NOT_FOUND)
+        return fail(err, status, "%.*s", ERROR_MESSAGE_MAX - 1, mail->message);
     return status;
 }
 
@@ -237,7 +337,7 @@ static void release_block(void *context, struct run_block *block)
     struct server *server = context;
     for (uint32_t i = 0; i < CHANNEL_SLOTS; i++)
         if (block->owner == channel_slot(&server->channel, i)) {
-            server->slot_is_lent[i] = false;
+            server->slots[i].state = SLOT_FREE;
             return;
         }
     free(block->owner);
@@ -306,9 +406,11 @@ static void perform(struct server *server, const struct job_message *message,
     const struct run_host host = {.context = server,
                                   .block = ask_block,
                                   .release_block = release_block,
-                                  .log = log_line};
+                                  .log = log_line,
+                                  .expect = expect_blocks};
     *outcome = (struct run_outcome){.ticket = server->ticket,
                                     .argument_index = RUN_NO_INDEX};
+    expect_blocks(server, NULL, 0);
     server->performer->perform(server->performer->state, &request, &host,
                                &server->output, outcome);
     if (server->output.status != STATUS_OK && outcome->end == END_NONE)

@@ -23,7 +23,7 @@ static Bytes cbor_of(const char *json, struct arena *arena)
 }
 
 #define WHOLE(types, functions)                                               \
-    "{\"format\":1,\"kind\":\"wit\",\"imports\":[{\"module\":\"m\","          \
+    "{\"format\":2,\"kind\":\"wit\",\"imports\":[{\"module\":\"m\","          \
     "\"name\":\"n\",\"params\":[\"i32\"],\"results\":[]}],\"types\":[" types  \
     "],\"functions\":[" functions "],\"memory\":true,\"initialize\":false}"
 
@@ -77,12 +77,12 @@ static void refuses_whatever_is_no_description(void **state)
     } rows[] = {
         {"1", STATUS_INVALID},
         {"{}", STATUS_INVALID},
-        {"{\"format\":2}", STATUS_UNSUPPORTED},
-        {"{\"format\":1}", STATUS_INVALID},
-        {"{\"format\":1,\"kind\":\"what\"}", STATUS_INVALID},
-        {"{\"format\":1,\"refused\":{\"name\":\"x\",\"message\":\"\"}}",
+        {"{\"format\":1}", STATUS_UNSUPPORTED},
+        {"{\"format\":2}", STATUS_INVALID},
+        {"{\"format\":2,\"kind\":\"what\"}", STATUS_INVALID},
+        {"{\"format\":2,\"refused\":{\"name\":\"x\",\"message\":\"\"}}",
          STATUS_INVALID},
-        {"{\"format\":1,\"refused\":{\"name\":\"refused/module\","
+        {"{\"format\":2,\"refused\":{\"name\":\"refused/module\","
          "\"message\":\"m\"}}",
          STATUS_OK},
         {WHOLE("", ""), STATUS_OK},

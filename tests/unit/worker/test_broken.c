@@ -125,7 +125,7 @@ static void lies_end_the_liar_only(void **state)
         {"block 7", "a CID of wrong length"},
         {"block 176", "a CID of wrong length"},
         {"block 8192", "a CID of wrong length"},
-        {"slot 2", "no known place"},
+        {"slot 8", "no known place"},
         {"slot -1", "no known place"},
         {"level 6", "no known level"},
         {"level -1", "no known level"},
