@@ -12,6 +12,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/tables.h"
+#include "content/car_import.h"
 #include "content/path.h"
 #include "lib/handle.h"
 #include "run/answers.h"
@@ -222,8 +223,7 @@ static Status import_one(struct cli *cli, int file, struct came *came,
     bar_clear(&bar);
     TRY(status);
     if (!options.no_pin)
-        TRY(export_look_below(cli->vm->store, &came->car, &came->missing,
-                              err));
+        TRY(car_look_below(cli->vm->store, &came->car, &came->missing, err));
     return take_answers(cli, came, err);
 }
 

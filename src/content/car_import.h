@@ -53,12 +53,9 @@ struct car_missing {
     char trouble[ERROR_MESSAGE_MAX];
 };
 
-/* Looks for it. Links of the kind `skip` are not looked for; it and its context
- * may be NULL. That something is missing is no failure: it may be coming with
+/* Looks for it. That something is missing is no failure: it may be coming with
  * another file. */
 Status car_look_below(struct store *store, const struct car_imported *imported,
-                      bool (*skip)(void *context, const Cid *cid),
-                      void *skip_context, struct car_missing *out,
-                      struct error *err);
+                      struct car_missing *out, struct error *err);
 
 #endif

@@ -8,16 +8,8 @@
 
 struct looking {
     struct store *store;
-    bool (*skip)(void *context, const Cid *cid);
-    void *skip_context;
     struct car_missing *out;
 };
-
-static bool is_skipped(void *context, const Cid *cid)
-{
-    const struct looking *looking = context;
-    return looking->skip(looking->skip_context, cid);
-}
 
 /* A visit without a block may be a leaf that was not read. */
 static Status note_missing(void *context, const struct walk_visit *visit,
@@ -33,16 +25,13 @@ static Status note_missing(void *context, const struct walk_visit *visit,
 }
 
 Status car_look_below(struct store *store, const struct car_imported *imported,
-                      bool (*skip)(void *context, const Cid *cid),
-                      void *skip_context, struct car_missing *out,
-                      struct error *err)
+                      struct car_missing *out, struct error *err)
 {
-    struct looking looking = {store, skip, skip_context, out};
+    struct looking looking = {store, out};
     struct error inner = {0};
     const struct walk_options options = {
         .missing_too = true,
         .skip_leaves = true,
-        .skip = skip ? is_skipped : NULL,
         .context = &looking,
     };
     *out = (struct car_missing){0};

@@ -9,6 +9,8 @@
 #include "store/seen.h"
 #include "task/document.h"
 
+enum { SYMBOLIC_BATCH = 8 << 20 };
+
 /* What belongs to the CIDs that were asked for. */
 struct plan {
     struct store *store;
@@ -35,7 +37,8 @@ static void add_promise(struct plan *plan, const Hash *symbolic)
 {
     Cid cid;
     computation_cid(symbolic, &cid);
-    seen_add(&plan->promises, cid_multihash(&cid));
+    if (!store_has(plan->store, &cid))
+        seen_add(&plan->promises, cid_multihash(&cid));
 }
 
 /* A walk's `skip`. */
@@ -103,21 +106,65 @@ static Status add_result(struct plan *plan, const Cid *result,
     return status;
 }
 
-/* Every task: what it awaits is a promise, what the memo has an answer. */
+/* --- What promises link to ----------------------------------------------- */
+
+static void put_symbolic(struct store_batch *batch, const struct task *task,
+                         struct buffer *block)
+{
+    Hash hash;
+    Cid cid;
+    // Leaves the very bytes that its name is made from.
+    computation_hash(task->cmd, task->args, task->nonce, block, &hash);
+    ASSERT(hash_equal(&hash, &task->symbolic));
+    computation_cid(&hash, &cid);
+    store_batch_block(batch, &cid, buffer_bytes(block));
+}
+
+/* A promise links the symbolic computation it awaits, a block that nobody
+ * needed so far: with it the workflow's DAG is whole, for every tool. */
+static Status put_promised(struct plan *plan, const struct workflow *workflow,
+                           struct error *err)
+{
+    struct store_batch *batch = store_batch_new(plan->store);
+    bool *is_done = heap_array((size_t)workflow->count + 1, sizeof *is_done);
+    struct buffer block;
+    Status status = STATUS_OK;
+    size_t bytes = 0;
+    buffer_init(&block, BLOCK_TAKEN_MAX);
+    for (uint32_t index = 0; index < workflow->count; index++) {
+        const struct task *task = &workflow->tasks[index];
+        for (uint32_t at = 0; at < task->await_count; at++) {
+            const uint32_t awaited = task->awaits[at].task;
+            if (awaited == TASK_OUTSIDE) {
+                add_promise(plan, task->awaits[at].symbolic);
+            } else if (!is_done[awaited]) {
+                is_done[awaited] = true;
+                put_symbolic(batch, &workflow->tasks[awaited], &block);
+                bytes += block.len;
+            }
+        }
+        if (bytes > SYMBOLIC_BATCH && status == STATUS_OK) {
+            status = store_commit(batch, err);
+            bytes = 0;
+        }
+    }
+    if (status == STATUS_OK)
+        status = store_commit(batch, err);
+    buffer_deinit(&block);
+    free(is_done);
+    store_batch_free(batch);
+    return status;
+}
+
+/* Every task that the memo knows has an answer. */
 static Status add_workflow(struct plan *plan, const Cid *cid,
                            bool with_answers, struct error *err)
 {
     struct workflow *workflow;
     struct explanation *known = NULL;
     TRY(workflow_load(plan->store, cid, &workflow, err));
-    for (uint32_t index = 0; index < workflow->count; index++) {
-        const struct task *task = &workflow->tasks[index];
-        add_promise(plan, &task->symbolic);
-        for (uint32_t await = 0; await < task->await_count; await++)
-            add_promise(plan, task->awaits[await].symbolic);
-    }
-    Status status = STATUS_OK;
-    if (with_answers)
+    Status status = put_promised(plan, workflow, err);
+    if (status == STATUS_OK && with_answers)
         status =
             explain_workflow(plan->store, workflow, TEXT(""), &known, err);
     for (uint32_t index = 0; known && index < known->count; index++)
@@ -125,7 +172,8 @@ static Status add_workflow(struct plan *plan, const Cid *cid,
             workflow->tasks[index].class == CLASS_PURE)
             add_answer(plan, &known->tasks[index].concrete,
                        &known->tasks[index].result);
-    explanation_free(known);
+    if (known)
+        explanation_free(known);
     workflow_free(workflow);
     return status;
 }
@@ -274,10 +322,6 @@ static Status add_answers(struct plan *plan, struct export_report *out,
     TRY(put_answers(plan, &cid, err));
     add_root(out, &cid);
     out->answers = plan->count;
-    for (size_t index = 0; index < plan->count; index++) {
-        computation_cid(&plan->answers[index].computation, &cid);
-        seen_add(&plan->wanted, cid_multihash(&cid));
-    }
     return STATUS_OK;
 }
 
@@ -315,36 +359,4 @@ void export_report_deinit(struct export_report *report)
     free(report->roots);
     report->roots = NULL;
     report->root_count = 0;
-}
-
-/* --- The other end ------------------------------------------------------- */
-
-static Status want_computation(void *context, const struct answer *answer,
-                               struct error *err)
-{
-    struct plan *plan = context;
-    Cid cid;
-    (void)err;
-    computation_cid(&answer->computation, &cid);
-    seen_add(&plan->wanted, cid_multihash(&cid));
-    return STATUS_OK;
-}
-
-Status export_look_below(struct store *store,
-                         const struct car_imported *imported,
-                         struct car_missing *out, struct error *err)
-{
-    struct plan plan = {.store = store};
-    for (size_t index = 0; index < imported->root_count; index++) {
-        const Cid *root = &imported->roots[index];
-        seen_add(&plan.wanted, cid_multihash(root));
-        // Whatever is wrong with it: then nothing is left out.
-        IGNORE(add_asked(&plan, root, false, NULL));
-        if (cid_codec(root) == CODEC_DAG_CBOR)
-            IGNORE(answers_load(store, root, want_computation, &plan, NULL));
-    }
-    Status status =
-        car_look_below(store, imported, is_promise, &plan, out, err);
-    plan_deinit(&plan);
-    return status;
 }

@@ -3,13 +3,13 @@
  * the DAG below each CID and, in a last root of answers (answers.h), what the
  * memo knows of their computations, with inputs, modules and results.
  *
- * A promise is a link to a computation that is no block: it is not followed.
- * Thread: any; the store's. */
+ * A promise links a symbolic computation: those of the workflow are made into
+ * blocks, in the store, so that the DAG is whole. One of another workflow that
+ * is not here is not followed. Thread: any; the store's. */
 #ifndef IPVM_RUN_EXPORT_H
 #define IPVM_RUN_EXPORT_H
 
 #include "content/car_export.h"
-#include "content/car_import.h"
 
 struct export_request {
     const Cid *cids;
@@ -34,11 +34,5 @@ void export_report_deinit(struct export_report *report);
  * that is malformed, or a block that its codec cannot read. */
 Status export_car(struct store *store, const struct export_request *request,
                   struct export_report *out, struct error *err);
-
-/* What of the DAGs below the roots is not here; promises are not looked for.
- */
-Status export_look_below(struct store *store,
-                         const struct car_imported *imported,
-                         struct car_missing *out, struct error *err);
 
 #endif

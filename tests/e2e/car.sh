@@ -276,6 +276,9 @@ expect "  says where it has it from" ipvm explain "$workflow"
 expect_match 'an imported answer that was trusted'
 expect "it goes on from here" ipvm export "$workflow" -o on.car
 expect_true "  the same" cmp photo.car on.car
+expect "  and is whole, promises and all" ipvm gc --json
+expect_match '"missing":0,'
+expect "  as fsck says" ipvm fsck
 expect "what was known stays" ipvm import --trust-answers photo.car --json
 expect_match '"known":13'
 

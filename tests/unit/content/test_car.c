@@ -69,8 +69,7 @@ static struct car_missing missing_below(struct place *place,
                                         const struct car_imported *imported)
 {
     struct car_missing missing;
-    assert_ok(
-        car_look_below(place->store, imported, NULL, NULL, &missing, NULL));
+    assert_ok(car_look_below(place->store, imported, &missing, NULL));
     return missing;
 }
 
