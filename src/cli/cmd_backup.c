@@ -193,12 +193,12 @@ const struct command restore_command = {
     .synopsis = "FILE [--store DIR]",
     .summary = "make a store from a backup",
     .description =
-        "Makes the store (--store, or where it is by default) from a backup;\n"
-        "- is standard input. The backup is checked as a whole before it\n"
-        "becomes the store, and that happens at once: the store is the old one\n"
-        "or the new one, whenever this is stopped. A store that is there is\n"
-        "refused, or with --force moved aside; runs that have it open go on in\n"
-        "the old one.",
+        "Makes the store (--store, or where it is by default) from a\n"
+        "backup; - is standard input. The backup is checked as a whole before\n"
+        "it becomes the store, and that happens at once: the store is the old\n"
+        "one or the new one, whenever this is stopped. A store that is there\n"
+        "is refused, or with --force moved aside; runs that have it open go\n"
+        "on in the old one.",
     .options = restore_options,
     .examples = "  ipvm restore /mnt/ipvm.backup --store /srv/ipvm\n"
                 "  ipvm restore --force --verify ipvm.backup\n",
