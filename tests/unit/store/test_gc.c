@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a collection keeps and what it takes. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "dag.h"
 #include "fixture.h"
 
 #include "base/clock.h"
 #include "store/gc.h"
+#include "store/store_private.h"
 
 static const struct gc_options at_once = {.no_grace = true, .keep_none = true};
 
@@ -155,6 +159,167 @@ static void a_dry_run_counts_and_removes_nothing(void **state)
     assert_int_equal(collect(store, &dry).blocks_removed, 1);
     assert_gets(store, "one");
     assert_int_equal(collect(store, &at_once).blocks_removed, 1);
+}
+
+/* --- Holds of others ------------------------------------------------------- */
+
+/* What a process that died leaves behind. */
+static void leave_hold(struct store *store, uint64_t owner, const Cid *cid)
+{
+    const Hash lease = hold_key(owner);
+    uint8_t key[HOLD_KEY_LEN] = {0}, row[8 + 1 + CID_BYTES_MAX];
+    struct transaction transaction;
+    uint64_t left_ms;
+    assert_ok(lease_take(store, &lease, owner, 60000, &left_ms, NULL));
+    memcpy(key + 8, &owner, sizeof owner);
+    memcpy(row, &owner, sizeof owner);
+    row[8] = cid->len;
+    memcpy(row + 9, cid->bytes, cid->len);
+    assert_ok(tables_write(store->leases, &transaction, NULL));
+    assert_ok(transaction_put(&transaction, TABLE_HOLDS,
+                              bytes_of(key, sizeof key),
+                              bytes_of(row, 9U + cid->len), NULL));
+    assert_ok(transaction_commit(&transaction, NULL));
+}
+
+static void holds_of_the_dead_run_out(void **state)
+{
+    struct store *store = ((struct fixture *)*state)->store;
+    const struct timespec soon = {.tv_nsec = 5000000};
+    const Hash lease = hold_key(42);
+    uint64_t left_ms;
+    put_text(store, "leaf");
+    const Cid leaf = cid_of_text("leaf");
+    const Cid top = dag_put(store, 1, &leaf, 1);
+    leave_hold(store, 42, &top);
+    assert_int_equal(collect(store, &at_once).blocks_kept, 2);
+    assert_ok(lease_take(store, &lease, 42, 1, &left_ms, NULL));
+    nanosleep(&soon, NULL);
+    assert_int_equal(collect(store, &at_once).blocks_removed, 2);
+}
+
+/* Opens the store, holds a block, says so, and stays until it is killed. */
+static void hold_for_ever(const char *directory, const Cid *cid, int told)
+{
+    struct store *store;
+    if (store_open(directory, NULL, &store, NULL) != STATUS_OK ||
+        store_hold(store, cid, NULL) != STATUS_OK || write(told, "!", 1) != 1)
+        _exit(1);
+    for (;;)
+        pause();
+}
+
+static void another_process_holds_also_after_its_death(void **state)
+{
+    struct fixture *fixture = *state;
+    int told[2];
+    char byte;
+    put_text(fixture->store, "leaf");
+    put_text(fixture->store, "garbage");
+    const Cid leaf = cid_of_text("leaf");
+    store_close(fixture->store);
+    fixture->store = NULL;
+    assert_int_equal(pipe(told), 0);
+    const pid_t child = fork();
+    if (child == 0)
+        hold_for_ever(fixture->directory, &leaf, told[1]);
+    close(told[1]);
+    assert_int_equal(read(told[0], &byte, 1), 1);
+    close(told[0]);
+    assert_ok(store_open(fixture->directory, NULL, &fixture->store, NULL));
+    const struct gc_report report = collect(fixture->store, &at_once);
+    assert_int_equal(report.blocks_kept, 1);
+    assert_int_equal(report.blocks_removed, 1);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    assert_int_equal(collect(fixture->store, &at_once).blocks_kept, 1);
+}
+
+/* --- What is damaged ------------------------------------------------------- */
+
+static void overwrite(struct store *store, const Cid *cid, const char *bytes)
+{
+    struct transaction transaction;
+    assert_ok(tables_write(store->tables, &transaction, NULL));
+    assert_ok(transaction_put(&transaction, TABLE_BLOCKS, cid_multihash(cid),
+                              text_block(bytes), NULL));
+    assert_ok(transaction_commit(&transaction, NULL));
+}
+
+static void a_damaged_block_that_is_needed_stops_it(void **state)
+{
+    struct store *store = ((struct fixture *)*state)->store;
+    struct gc_report report;
+    struct error err = {0};
+    char name[CID_TEXT_MAX];
+    put_text(store, "leaf");
+    put_text(store, "garbage");
+    const Cid leaf = cid_of_text("leaf");
+    const Cid top = dag_put(store, 1, &leaf, 1);
+    pin(store, &top);
+    overwrite(store, &top, "not what it was");
+    assert_status(store_gc(store, &at_once, &report, &err), STATUS_CORRUPT);
+    cid_to_text(&top, name);
+    assert_non_null(strstr(err.message, name));
+    assert_non_null(strstr(err.message, "fsck --repair"));
+    assert_true(has(store, "leaf"));
+    assert_true(has(store, "garbage"));
+    // One that nothing needs does not.
+    unpin(store, &top);
+    assert_int_equal(collect(store, &at_once).blocks_removed, 3);
+}
+
+static void a_damaged_pin_stops_it(void **state)
+{
+    struct store *store = ((struct fixture *)*state)->store;
+    struct gc_report report;
+    struct error err = {0};
+    put_text(store, "one");
+    const Cid one = cid_of_text("one"), two = cid_of_text("two");
+    pin(store, &one);
+    struct transaction transaction;
+    assert_ok(tables_write(store->tables, &transaction, NULL));
+    assert_ok(store->tables->methods->put(&transaction, TABLE_PINS,
+                                          cid_bytes(&two),
+                                          text_block("no checksum"), NULL));
+    assert_ok(transaction_commit(&transaction, NULL));
+    assert_status(store_gc(store, &at_once, &report, &err), STATUS_CORRUPT);
+    assert_non_null(strstr(err.message, "pins"));
+    assert_true(has(store, "one"));
+}
+
+static void bytes_that_their_codec_refuses_lead_nowhere(void **state)
+{
+    struct store *store = ((struct fixture *)*state)->store;
+    struct store_batch *batch = store_batch_new(store);
+    Cid odd;
+    cid_of(CODEC_DAG_PB, text_block("no protobuf"), &odd);
+    store_batch_block(batch, &odd, text_block("no protobuf"));
+    assert_ok(store_commit(batch, NULL));
+    store_batch_free(batch);
+    pin(store, &odd);
+    assert_int_equal(collect(store, &at_once).blocks_kept, 1);
+}
+
+static void a_dag_may_be_deep(void **state)
+{
+    enum { DEPTH = 20000 };
+    struct store *store = ((struct fixture *)*state)->store;
+    struct store_batch *batch = store_batch_new(store);
+    struct dag_block block;
+    dag_make(0, NULL, 0, &block);
+    dag_add(batch, &block);
+    for (uint32_t depth = 1; depth < DEPTH; depth++) {
+        const Cid below = block.cid;
+        dag_make(depth, &below, 1, &block);
+        dag_add(batch, &block);
+    }
+    store_batch_pin(batch, &block.cid, TEXT(""));
+    assert_ok(store_commit(batch, NULL));
+    store_batch_free(batch);
+    assert_int_equal(collect(store, &at_once).blocks_kept, DEPTH);
+    unpin(store, &block.cid);
+    assert_int_equal(collect(store, &at_once).blocks_removed, DEPTH);
 }
 
 /* --- Memo ------------------------------------------------------------------ */
@@ -408,6 +573,13 @@ int main(void)
         ON_BOTH(blocks_asked_for_again_are_held),
         ON_BOTH(missing_blocks_are_counted),
         ON_BOTH(a_dry_run_counts_and_removes_nothing),
+        ON_BOTH(holds_of_the_dead_run_out),
+        cmocka_unit_test_setup_teardown(
+            another_process_holds_also_after_its_death, setup_lmdb, teardown),
+        ON_BOTH(a_damaged_block_that_is_needed_stops_it),
+        ON_BOTH(a_damaged_pin_stops_it),
+        ON_BOTH(bytes_that_their_codec_refuses_lead_nowhere),
+        ON_BOTH(a_dag_may_be_deep),
         ON_BOTH(memo_results_are_kept_by_age),
         ON_BOTH(a_hit_makes_an_old_result_young),
         ON_BOTH(the_least_worth_goes_first),
