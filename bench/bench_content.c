@@ -359,6 +359,26 @@ static void bench_tree(void)
     remove_tree(tree);
 }
 
+/* The same blocks out of a CAR that is not imported. */
+static void bench_source(const char *cid, double blocks)
+{
+    const char *car = below("chunked.car");
+    struct sides sides = {0};
+    uint64_t memory;
+    RUN(ipvm, NULL, &memory, "export", cid, "-o", car);
+    fresh();
+    OURS(&sides, NULL, "source", "add", car);
+    print_row(
+        &(struct row){"index a CAR as a source", "per second", blocks, 0},
+        &sides);
+    for (int round = 0; round < size.rounds; round++)
+        OURS(&sides, NULL, "cat", cid);
+    print_row(&(struct row){"get blocks of 4 KiB from a CAR", "per second",
+                            blocks, 0},
+              &sides);
+    remove(car);
+}
+
 static void bench_chunks(void)
 {
     const char *file = below("chunked"), *out = below("out");
@@ -383,6 +403,7 @@ static void bench_chunks(void)
         KUBOS(&sides, NULL, "block", "get", cid);
     }
     print_row(&(struct row){"block get of one block", "ms", 0, 0}, &sides);
+    bench_source(cid, blocks);
     remove(file);
 }
 
