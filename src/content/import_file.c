@@ -15,7 +15,7 @@
 
 enum {
     WINDOW = 16,
-    PIECE = 128 << 10, /* stays in a core's cache while it is hashed */
+    PIECE = 256 << 10, /* stays in a core's cache while it is hashed */
 };
 
 struct unixfs_metadata import_metadata(
