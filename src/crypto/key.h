@@ -10,7 +10,7 @@
  * for everybody (FORMATS section 7):
  *
  *  1. Ed25519: S is canonical (below L); the key and R are canonical points of
- *     no small order; the equation without the cofactor.
+ *     no small order; R = [S]B - [h]A byte for byte, without a cofactor.
  *  2. secp256k1: s is in the lower half. P-256: either half is taken, the lower
  *     is written.
  *
@@ -65,7 +65,9 @@ Status secret_key_from_bytes(KeyType type, Bytes bytes,
 void secret_key_free(struct secret_key *key);
 
 const PublicKey *secret_key_public(const struct secret_key *key);
-/* Deterministic (RFC 8032, RFC 6979), low s. */
+/* Ed25519 and secp256k1: the same signature each time (RFC 8032, RFC 6979).
+ * P-256: OpenSSL's nonces, made of randomness, the key and the digest; another
+ * signature each time. s is in the lower half. */
 void secret_key_sign(const struct secret_key *key, Bytes message,
                      Signature *out);
 

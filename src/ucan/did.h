@@ -19,7 +19,8 @@ typedef struct {
 
 void did_of(const PublicKey *key, Did *out);
 /* STATUS_INVALID: not did:key, or not in its one form. STATUS_UNSUPPORTED:
- * another DID method, or a key type that is none of the three. */
+ * another DID method, or a key type that is none of the three. `key` may be
+ * NULL. */
 Status did_read(Text text, Did *out, PublicKey *key, struct error *err);
 bool did_equal(const Did *a, const Did *b);
 
