@@ -117,16 +117,28 @@ expect_error 'unavailable'
 # --- A result's own block --------------------------------------------------------------
 
 fresh
-result=$(ipvm explain --json <(printf 'ipvm: "1.0"\ntasks:\n  a: {run: "%s#deflate", args: [!file %s/plain, 6]}\n' "$zlib" "$WORK") 2> "$ERR" | grep -o '"result":[^b]*"\(bafy[a-z0-9]*\)' | grep -o 'bafy[a-z0-9]*' | head -1)
-if [[ -n $result ]]; then
-    ipvm block rm -f "$result" > "$OUT" 2>&1
-    expect "a result that is gone as a whole was collected" ipvm fsck
-    expect_error '1 results were collected'
-    expect "  and is made again" pack
-    expect_error '1 ran'
-else
-    skip "explain does not tell the result's CID"
-fi
+cat > pack.yaml << END
+ipvm: "1.0"
+name: pack
+tasks:
+  pack: {run: "$zlib#deflate", args: [!file plain, 6]}
+outputs: [pack]
+END
+result=$(ipvm explain --json pack.yaml | grep -o '"result":"[a-z0-9]*' | cut -d '"' -f 4)
+expect "a result's own block is taken away" ipvm block rm -f "$result"
+expect "it was collected" ipvm fsck
+expect_error '1 results were collected'
+expect "explain says so" ipvm explain pack.yaml
+expect_match 'its result was collected'
+expect "it is made again" pack
+expect_error '1 ran'
+ipvm block get "$result" > block
+expect_true "a bit of it flips" flip block
+expect "explain says that, too" ipvm explain pack.yaml
+expect_match 'its result block is damaged'
+expect_code 3 "and fsck" ipvm fsck
+expect "which computes it again" ipvm fsck --repair
+expect "  all is well" ipvm fsck
 
 # --- Content ---------------------------------------------------------------------------
 
