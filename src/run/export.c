@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "content/walk.h"
+#include "content/complete.h"
 #include "run/answers.h"
 #include "run/explain.h"
 #include "store/seen.h"
@@ -212,43 +212,34 @@ static Status add_asked(struct plan *plan, const Cid *cid, bool with_answers,
 
 /* --- What cannot be given ------------------------------------------------ */
 
-static Status find_gap(void *context, const struct walk_visit *visit,
-                       struct error *err)
+static void forget(void *context, const struct lack *lack)
 {
-    struct store *store = context;
-    (void)err;
-    return visit->block || store_has(store, visit->cid) ? STATUS_OK
-                                                        : STATUS_NOT_FOUND;
+    (void)context, (void)lack;
 }
 
-static bool has_all(struct store *store, const struct answer *answers,
-                    size_t count)
+static bool is_whole(struct complete *complete, const Hash *hash)
 {
-    const struct walk_options options = {
-        .missing_too = true, .skip_leaves = true, .context = store};
-    Cid *roots = heap_array(2 * count + 1, sizeof *roots);
-    for (size_t index = 0; index < count; index++) {
-        computation_cid(&answers[index].computation, &roots[2 * index]);
-        computation_cid(&answers[index].result, &roots[2 * index + 1]);
-    }
-    Status status =
-        content_walk(store, roots, 2 * count, &options, find_gap, NULL);
-    free(roots);
-    return status == STATUS_OK;
+    bool is = false;
+    Cid cid;
+    computation_cid(hash, &cid);
+    return complete_check(complete, &cid, forget, NULL, &is, NULL) ==
+               STATUS_OK &&
+           is;
 }
 
-/* Answers whose blocks were collected in part help nobody. All at once first:
- * they nearly always are all there, and share modules and inputs. */
+/* Answers whose blocks were collected in part help nobody. */
 static size_t drop_incomplete(struct plan *plan)
 {
+    const struct complete_options options = {.skip_leaves = true};
+    struct complete *complete = complete_new(plan->store, &options);
     size_t kept = 0;
-    if (has_all(plan->store, plan->answers, plan->count))
-        return 0;
     for (size_t index = 0; index < plan->count; index++)
-        if (has_all(plan->store, &plan->answers[index], 1))
+        if (is_whole(complete, &plan->answers[index].computation) &&
+            is_whole(complete, &plan->answers[index].result))
             plan->answers[kept++] = plan->answers[index];
     const size_t dropped = plan->count - kept;
     plan->count = kept;
+    complete_free(complete);
     return dropped;
 }
 

@@ -290,6 +290,17 @@ expect_true "  to the same end" cmp "$OUT" ran.json
 expect "a file whose results are known here already" ipvm import --trust-answers photo.car --json
 expect_match '"alarms":0,"entered":0,"known":13'
 
+# A result that lost a block is left out, and what was computed from it.
+export IPVM_STORE=$WORK/b
+block=$(sed 's/.*"cid":"\([^"]*\)","label":"big-eye".*/\1/' ran.json)
+if "$IPVM" block rm --force "$block" > /dev/null 2>&1; then
+    expect "what was lost in part is left out" ipvm export "$workflow" -o part.car --json
+    expect_match '"answers":11,'
+    expect_match '"left_out":2,'
+else
+    skip "block rm does not remove what is pinned: left_out not tried"
+fi
+
 # One result by its CID: its computation, module, inputs.
 export IPVM_STORE=$WORK/a
 result=$(ipvm explain "$workflow" --json | grep -o '"result":"[^"]*"' | head -n 1 | cut -d'"' -f4)
