@@ -21,8 +21,10 @@
 
 enum {
     FOLLOWED_INSIDE = 256, /* more is followed outside of a transaction */
-    VISITED_AT_ONCE = 16384,
-    REMOVED_AT_ONCE = 4096, /* about 10 ms */
+    VISITED_AT_ONCE = 1 << 17,
+    REMOVED_FIRST = 4096, /* about 10 ms; more where syncing takes longer */
+    REMOVED_AT_ONCE = 1 << 15,
+    REMOVING_NS_MAX = 50000000, /* others wait that long, and for the sync */
 };
 
 /* Where a step is, and what it did so far. */
@@ -47,6 +49,7 @@ struct sweep {
     struct keys *keys;    /* owned */
     enum table table;     /* whose rows the step looks at */
     size_t step;          /* removed at once */
+    bool adapts;          /* the step */
 };
 
 /* Does some of the work in one transaction. */
@@ -72,16 +75,34 @@ static Status begin(struct sweep *sweep, struct error *err)
     }
 }
 
+/* Most of the time goes into syncing: fewer transactions then, up to a bound
+ * that others can wait for. */
+static void adapt(struct sweep *sweep, uint64_t removing_ns, uint64_t sync_ns)
+{
+    if (!sweep->adapts || sweep->keys->count < sweep->step)
+        return;
+    if (removing_ns > REMOVING_NS_MAX)
+        sweep->step = (sweep->step + 1) / 2;
+    else if (sync_ns > removing_ns && removing_ns < REMOVING_NS_MAX / 2 &&
+             sweep->step * 2 <= REMOVED_AT_ONCE)
+        sweep->step *= 2;
+}
+
 static Status step_once(struct sweep *sweep, Step *step, struct error *err)
 {
     TRY(begin(sweep, err));
+    const uint64_t began_ns = clock_monotonic_ns();
     Status status = step(sweep, err);
     if (status == STATUS_OK)
         status = collector_check(sweep->collector, err);
-    if (status == STATUS_OK)
-        return transaction_commit(sweep->transaction, err);
-    transaction_end(sweep->transaction);
-    return status;
+    if (status != STATUS_OK) {
+        transaction_end(sweep->transaction);
+        return status;
+    }
+    const uint64_t removed_ns = clock_monotonic_ns();
+    TRY(transaction_commit(sweep->transaction, err));
+    adapt(sweep, removed_ns - began_ns, clock_monotonic_ns() - removed_ns);
+    return STATUS_OK;
 }
 
 static void forget_cached(struct sweep *sweep)
@@ -272,7 +293,7 @@ static bool goes_on(struct sweep *sweep, Bytes key)
 {
     struct keys *keys = sweep->keys;
     sweep->next.is_done =
-        keys->count < REMOVED_AT_ONCE && keys->visited < VISITED_AT_ONCE / 4;
+        keys->count < REMOVED_FIRST && keys->visited < 2 * REMOVED_FIRST;
     if (!sweep->next.is_done)
         return false;
     keys->visited++;
@@ -319,7 +340,7 @@ static Status sweep_expired(struct sweep *sweep, struct error *err)
     struct progress *next = &sweep->next;
     const size_t first = next->index;
     while (next->index < collector->expired_count &&
-           next->index - first < REMOVED_AT_ONCE) {
+           next->index - first < REMOVED_FIRST) {
         const Bytes key = hash_view(&collector->expired[next->index++]);
         struct memo_entry entry;
         Bytes row;
@@ -401,9 +422,10 @@ Status sweep_all(struct collector *collector, struct error *err)
     struct sweep sweep = {.collector = collector,
                           .transaction = &transaction,
                           .keys = HEAP_NEW(struct keys),
-                          .step = REMOVED_AT_ONCE};
+                          .step = REMOVED_FIRST,
+                          .adapts = collector->options->step == 0};
     if (collector->options->step > 0 &&
-        collector->options->step < REMOVED_AT_ONCE)
+        collector->options->step < REMOVED_FIRST)
         sweep.step = collector->options->step;
     arena_init(&sweep.keys->arena);
     sort_doomed(collector);
