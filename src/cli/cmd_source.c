@@ -83,8 +83,9 @@ static void show(struct cli *cli, struct block_source *source)
     } else if (stat.is_missing) {
         printf("  (cannot be read now)\n");
     } else {
-        printf("  %llu CARs, %llu blocks, %s\n",
-               (unsigned long long)stat.files, (unsigned long long)stat.blocks,
+        printf("  %llu %s, %llu blocks, %s\n", (unsigned long long)stat.files,
+               stat.files == 1 ? "CAR" : "CARs",
+               (unsigned long long)stat.blocks,
                show_bytes(stat.block_bytes, bytes));
         car_source_each(source, tell_refused, &refused);
     }
