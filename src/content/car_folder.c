@@ -62,10 +62,15 @@ static Status read_folder(const char *path, struct car_folder *folder,
                           struct error *err)
 {
     size_t capacity = 0;
-    DIR *stream = fdopendir(dup(folder->descriptor));
-    if (!stream)
-        return fail_read(path, err);
     Status status = STATUS_OK;
+    const int copy = fcntl(folder->descriptor, F_DUPFD_CLOEXEC, 0);
+    DIR *stream = copy >= 0 ? fdopendir(copy) : NULL;
+    if (!stream) {
+        status = fail_read(path, err);
+        if (copy >= 0)
+            close(copy);
+        return status;
+    }
     const struct dirent *entry;
     while (status == STATUS_OK && (entry = readdir(stream))) {
         struct stat stat;
@@ -221,9 +226,9 @@ static Status make_kept(const struct order *order, const char *kept,
         unlink(scratch_path);
     if (file >= 0 && scratch >= 0)
         status = make_in(order, file, scratch, out, err);
-    if (status == STATUS_OK && rename(path, kept) != 0)
-        unlink(path); // It serves us all the same.
-    else if (status != STATUS_OK && file >= 0)
+    // Where it cannot be kept, it serves us all the same.
+    const bool is_kept = status == STATUS_OK && rename(path, kept) == 0;
+    if (file >= 0 && !is_kept)
         unlink(path);
     if (file >= 0)
         close(file);
