@@ -32,7 +32,7 @@ static inline uint32_t sha256_turn(uint32_t word, unsigned bits)
 
 static void sha256_block(struct sha256 *hash, const uint8_t *block)
 {
-    uint32_t w[64], s[8];
+    uint32_t w[64];
     for (int i = 0; i < 16; i++, block += 4)
         w[i] = (uint32_t)block[0] << 24 | (uint32_t)block[1] << 16 |
                (uint32_t)block[2] << 8 | block[3];
@@ -42,22 +42,22 @@ static void sha256_block(struct sha256 *hash, const uint8_t *block)
                (sha256_turn(a, 7) ^ sha256_turn(a, 18) ^ a >> 3) +
                (sha256_turn(b, 17) ^ sha256_turn(b, 19) ^ b >> 10);
     }
-    memcpy(s, hash->state, sizeof s);
+    uint32_t *h = hash->state;
+    uint32_t s0 = h[0], s1 = h[1], s2 = h[2], s3 = h[3];
+    uint32_t s4 = h[4], s5 = h[5], s6 = h[6], s7 = h[7];
     for (int i = 0; i < 64; i++) {
-        uint32_t e = s[4], a = s[0];
         uint32_t one =
-            s[7] + sha256_k[i] + w[i] +
-            (sha256_turn(e, 6) ^ sha256_turn(e, 11) ^ sha256_turn(e, 25)) +
-            ((e & s[5]) ^ (~e & s[6]));
+            s7 + sha256_k[i] + w[i] +
+            (sha256_turn(s4, 6) ^ sha256_turn(s4, 11) ^ sha256_turn(s4, 25)) +
+            ((s4 & s5) ^ (~s4 & s6));
         uint32_t two =
-            (sha256_turn(a, 2) ^ sha256_turn(a, 13) ^ sha256_turn(a, 22)) +
-            ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
-        memmove(s + 1, s, 7 * sizeof *s);
-        s[4] += one;
-        s[0] = one + two;
+            (sha256_turn(s0, 2) ^ sha256_turn(s0, 13) ^ sha256_turn(s0, 22)) +
+            ((s0 & s1) ^ (s0 & s2) ^ (s1 & s2));
+        s7 = s6, s6 = s5, s5 = s4, s4 = s3 + one;
+        s3 = s2, s2 = s1, s1 = s0, s0 = one + two;
     }
-    for (int i = 0; i < 8; i++)
-        hash->state[i] += s[i];
+    h[0] += s0, h[1] += s1, h[2] += s2, h[3] += s3;
+    h[4] += s4, h[5] += s5, h[6] += s6, h[7] += s7;
 }
 
 static inline void sha256_begin(struct sha256 *hash)
