@@ -24,7 +24,7 @@ static const struct option gc_options_table[] = {
     {0, NULL, NULL, NULL},
 };
 
-/* --- Progress ------------------------------------------------------------- */
+/* --- Progress ------------------------------------------------------------ */
 
 struct showing {
     const struct cli *cli;
@@ -52,7 +52,7 @@ static bool show_phase(void *context, const char *phase, uint64_t done,
     return true;
 }
 
-/* --- The summary ---------------------------------------------------------- */
+/* --- The summary --------------------------------------------------------- */
 
 static void print_json(const struct gc_report *report, bool dry_run)
 {
@@ -96,7 +96,7 @@ static void print_summary(const struct cli *cli,
                 style(cli->color_errors, STYLE_NONE));
 }
 
-/* --- The command ---------------------------------------------------------- */
+/* --- The command --------------------------------------------------------- */
 
 static Status read_options(const struct cli *cli, struct gc_options *out,
                            struct error *err)
@@ -149,12 +149,12 @@ const struct command gc_command = {
         "them, what running processes use, what was put within --grace,\n"
         "and the results of computations that were used within --keep. With\n"
         "--max-memo the results that are worth least go first: those that\n"
-        "were cheap to compute for what they take, and long not used. A result\n"
+        "were cheap to compute for what they take, and long not used. One\n"
         "that was removed is computed again when it is asked for.\n\n"
         "Runs and all other commands may go on meanwhile. It may be stopped\n"
         "at any time: what is removed stays removed. The store's file does\n"
-        "not shrink, its free space is used again (`ipvm stat`); `ipvm backup`\n"
-        "and `ipvm restore` make a small one.",
+        "not shrink, its free space is used again (`ipvm stat`); a backup\n"
+        "that is restored is small (`ipvm backup`, `ipvm restore`).",
     .options = gc_options_table,
     .examples = "  ipvm gc --dry-run\n"
                 "  ipvm gc --keep 7d --max-memo 10GiB\n",

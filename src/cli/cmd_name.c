@@ -18,7 +18,7 @@ static void show_time(int64_t seconds, char out[SHORT_TEXT_MAX])
         snprintf(out, SHORT_TEXT_MAX, "?");
 }
 
-/* --- set ------------------------------------------------------------------ */
+/* --- set ----------------------------------------------------------------- */
 
 static Status set_name(struct cli *cli, Text name, Cid *cid, struct error *err)
 {
@@ -75,7 +75,7 @@ static const struct command name_set_command = {
     .words_max = 2,
 };
 
-/* --- get ------------------------------------------------------------------ */
+/* --- get ----------------------------------------------------------------- */
 
 static int name_print(struct cli *cli)
 {
@@ -108,7 +108,7 @@ static const struct command name_get_command = {
     .words_max = 1,
 };
 
-/* --- ls ------------------------------------------------------------------- */
+/* --- ls ------------------------------------------------------------------ */
 
 enum { LS_HISTORY };
 
@@ -166,7 +166,7 @@ static const struct command name_ls_command = {
     .words_max = 1,
 };
 
-/* --- rm ------------------------------------------------------------------- */
+/* --- rm ------------------------------------------------------------------ */
 
 static Status remove_names(struct cli *cli, struct error *err)
 {

@@ -33,7 +33,7 @@ static void print_pin(const struct cli *cli, const Cid *cid, Text name)
     arena_deinit(&arena);
 }
 
-/* --- pin ------------------------------------------------------------------ */
+/* --- pin ----------------------------------------------------------------- */
 
 enum { PIN_NAME, PIN_FORCE };
 
@@ -126,7 +126,7 @@ const struct command pin_command = {
     .words_max = -1,
 };
 
-/* --- unpin ---------------------------------------------------------------- */
+/* --- unpin --------------------------------------------------------------- */
 
 struct unpinning {
     struct store_batch *batch;
@@ -196,7 +196,7 @@ const struct command unpin_command = {
     .words_max = -1,
 };
 
-/* --- pins ----------------------------------------------------------------- */
+/* --- pins ---------------------------------------------------------------- */
 
 enum { PINS_NAME };
 

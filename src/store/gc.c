@@ -27,7 +27,7 @@ enum {
     FILE_OWNER = 1, /* whoever has the file's lock; never a random one */
 };
 
-/* --- One at a time --------------------------------------------------------- */
+/* --- One at a time ------------------------------------------------------- */
 
 /* A file that is locked while somebody collects: the lock ends with its
  * process, however that ends. It says which process that is. */
@@ -156,6 +156,9 @@ static Status collect(struct collector *collector, struct error *err)
     const uint64_t found = collector->found - collector->found_lately;
     report->blocks_kept = collector->found;
     report->missing = wanted > found ? wanted - found : 0;
+    // Which leaves are in sources is not worth asking for each of them.
+    if (collector->store->source_count > 0)
+        report->missing = collector->nowhere;
     return prune(collector, err);
 }
 

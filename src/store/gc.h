@@ -35,7 +35,9 @@ struct gc_report {
     uint64_t blocks_removed, bytes_removed;
     uint64_t memo_kept, memo_evicted; /* results */
     uint64_t rows_removed; /* of what is known about removed blocks */
-    uint64_t missing; /* blocks that roots lead to and that are not here */
+    /* Blocks that pins, names and results lead to and that are not here; of
+     * a store with sources only those that link others. */
+    uint64_t missing;
 };
 
 /* STATUS_BUSY: another process collects. STATUS_CORRUPT: a needed block is

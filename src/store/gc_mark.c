@@ -90,8 +90,10 @@ static Status follow_elsewhere(struct collector *collector, const Cid *cid,
 {
     struct block *block = NULL;
     Status status = store_get(collector->store, cid, &block, NULL);
-    if (status != STATUS_OK)
-        return STATUS_OK; // Missing; counted when the sweep does not meet it.
+    if (status != STATUS_OK) {
+        collector->nowhere += !collector->is_lately;
+        return STATUS_OK;
+    }
     status = follow(collector, cid, block_bytes(block), err);
     block_unref(block);
     return status;

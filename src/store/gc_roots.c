@@ -27,7 +27,7 @@ static void add_cid(void *context, Bytes cid)
     mark_add(context, cid);
 }
 
-/* --- Pins and names -------------------------------------------------------- */
+/* --- Pins and names ------------------------------------------------------ */
 
 /* A walk over roots; `damaged` if one cannot be believed. */
 struct visit {
@@ -70,7 +70,7 @@ static Status add_table(struct collector *collector,
     return STATUS_OK;
 }
 
-/* --- Touched --------------------------------------------------------------- */
+/* --- Touched ------------------------------------------------------------- */
 
 static void ignore_cid([[maybe_unused]] void *context,
                        [[maybe_unused]] Bytes cid)
@@ -113,7 +113,7 @@ static Status find_beginning(struct collector *collector,
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-/* --- Holds ----------------------------------------------------------------- */
+/* --- Holds --------------------------------------------------------------- */
 
 struct holding {
     struct collector *collector;
@@ -175,7 +175,7 @@ static Status read_holds(struct collector *collector, bool new_only,
     return status;
 }
 
-/* --- Together -------------------------------------------------------------- */
+/* --- Together ------------------------------------------------------------ */
 
 Status roots_read(struct collector *collector, struct error *err)
 {
@@ -208,7 +208,7 @@ Status roots_again(struct collector *collector,
     return read_holds(collector, true, err);
 }
 
-/* --- The past -------------------------------------------------------------- */
+/* --- The past ------------------------------------------------------------ */
 
 struct pruning {
     int64_t before_s;

@@ -55,7 +55,7 @@ struct sweep {
 /* Does some of the work in one transaction. */
 typedef Status Step(struct sweep *sweep, struct error *err);
 
-/* --- Transactions --------------------------------------------------------- */
+/* --- Transactions -------------------------------------------------------- */
 
 /* Begins a transaction in which everything that is kept is known. */
 static Status begin(struct sweep *sweep, struct error *err)
@@ -150,7 +150,7 @@ static Status do_steps(struct sweep *sweep, Step *step, const char *phase,
     return STATUS_OK;
 }
 
-/* --- Blocks --------------------------------------------------------------- */
+/* --- Blocks -------------------------------------------------------------- */
 
 static bool is_kept(const struct collector *collector, Bytes multihash)
 {
@@ -225,7 +225,7 @@ static Status count_blocks(struct sweep *sweep, struct error *err)
     return STATUS_OK;
 }
 
-/* --- What vouches for others ----------------------------------------------- */
+/* --- What vouches for others --------------------------------------------- */
 
 /* Results that other roots keep anyway are kept with all below them. */
 static void sort_doomed(struct collector *collector)
@@ -325,7 +325,7 @@ static Status sweep_notes(struct sweep *sweep, struct error *err)
     return sweep_rows(sweep, visit_note, err);
 }
 
-/* --- What nothing leads to ------------------------------------------------- */
+/* --- What nothing leads to ----------------------------------------------- */
 
 static bool has_row(struct sweep *sweep, enum table table, Bytes key)
 {
@@ -392,7 +392,7 @@ static Status sweep_through(struct sweep *sweep, struct error *err)
     return sweep_rows(sweep, visit_through, err);
 }
 
-/* --- All of it ------------------------------------------------------------- */
+/* --- All of it ----------------------------------------------------------- */
 
 static Status do_table(struct sweep *sweep, enum table table, Step *step,
                        const char *phase, struct error *err)

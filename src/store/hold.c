@@ -67,7 +67,7 @@ Hash hold_key(uint64_t owner)
     return hash;
 }
 
-/* --- The lease ------------------------------------------------------------ */
+/* --- The lease ----------------------------------------------------------- */
 
 static Status renew(struct store *store, uint64_t owner, struct error *err)
 {
@@ -112,7 +112,7 @@ static Status become_holder(struct store *store, struct error *err)
     return STATUS_OK;
 }
 
-/* --- Rows ------------------------------------------------------------------ */
+/* --- Rows ---------------------------------------------------------------- */
 
 static void key_of_now(uint64_t owner, struct key *out)
 {
@@ -247,7 +247,7 @@ Status store_hold(struct store *store, const Cid *cid, struct error *err)
     return hold_all(store, &one, 1, err);
 }
 
-/* --- Batches --------------------------------------------------------------- */
+/* --- Batches ------------------------------------------------------------- */
 
 static bool are_all_there(struct store *store, const struct store_batch *batch)
 {
@@ -277,8 +277,7 @@ bool hold_batch(struct store *store, const struct store_batch *batch)
     return status == STATUS_OK && are_all_there(store, batch);
 }
 
-/* --- The end ----------------------------------------------------------------
- */
+/* --- The end ------------------------------------------------------------- */
 
 static void remove_rows(struct store *store)
 {

@@ -161,7 +161,7 @@ static void a_dry_run_counts_and_removes_nothing(void **state)
     assert_int_equal(collect(store, &at_once).blocks_removed, 1);
 }
 
-/* --- Holds of others ------------------------------------------------------- */
+/* --- Holds of others ----------------------------------------------------- */
 
 /* What a process that died leaves behind. */
 static void leave_hold(struct store *store, uint64_t owner, const Cid *cid)
@@ -235,7 +235,7 @@ static void another_process_holds_also_after_its_death(void **state)
     assert_int_equal(collect(fixture->store, &at_once).blocks_kept, 1);
 }
 
-/* --- What is damaged ------------------------------------------------------- */
+/* --- What is damaged ----------------------------------------------------- */
 
 static void overwrite(struct store *store, const Cid *cid, const char *bytes)
 {
@@ -322,7 +322,7 @@ static void a_dag_may_be_deep(void **state)
     assert_int_equal(collect(store, &at_once).blocks_removed, DEPTH);
 }
 
-/* --- Memo ------------------------------------------------------------------ */
+/* --- Memo ---------------------------------------------------------------- */
 
 static void put_entry(struct store *store, const char *name, int64_t age_s,
                       uint64_t cpu_ns, uint64_t bytes)
@@ -433,7 +433,7 @@ static void rows_of_results_long_gone_go_too(void **state)
                   STATUS_NOT_FOUND);
 }
 
-/* --- While others write ---------------------------------------------------- */
+/* --- While others write -------------------------------------------------- */
 
 struct meddling {
     struct store *store;

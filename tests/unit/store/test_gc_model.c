@@ -103,7 +103,7 @@ static void nothing_is_lost(const struct world *world)
         }
 }
 
-/* --- What others do -------------------------------------------------------- */
+/* --- What others do ------------------------------------------------------ */
 
 /* With all below it, as an import does; some of it is known. */
 static void put_tree(struct world *world, unsigned top)
@@ -194,7 +194,7 @@ static bool meddle(void *context, [[maybe_unused]] const char *phase,
     return true;
 }
 
-/* --- Worlds ---------------------------------------------------------------- */
+/* --- Worlds -------------------------------------------------------------- */
 
 static void collect(struct world *world, bool quietly)
 {
