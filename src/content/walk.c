@@ -18,8 +18,9 @@ struct walk {
     struct store *store;
     const struct walk_options *options;
     WalkEach *each;
-    struct seen seen;
-    uint8_t *stack; /* owned: frames, see push() */
+    struct seen seen;     /* visited */
+    struct seen followed; /* whose links were followed, too */
+    uint8_t *stack;       /* owned: frames, see push() */
     size_t len, capacity;
     uint64_t depth; /* of the block whose links are pushed */
 };
@@ -76,49 +77,69 @@ static Status push_link(void *context, Bytes cid, struct error *err)
 }
 
 /* Says which block it is about. */
-static Status fail_block(const Cid *cid, Status status, struct error *err)
+static Status fail_block(const Cid *cid, Status status,
+                         const struct error *inner, struct error *err)
 {
     char name[CID_TEXT_MAX];
-    struct error inner = *err;
     cid_to_text(cid, name);
-    inner.message[120] = '\0';
-    return fail(err, status, "block %.64s: %s", name, inner.message);
+    return fail(err, status, "block %.64s: %.120s", name, inner->message);
 }
 
+static bool is_leaf(const Cid *cid)
+{
+    const uint64_t codec = cid_codec(cid);
+    return codec == CODEC_RAW || !codec_is_known(codec);
+}
+
+static Status load(struct walk *walk, const Cid *cid, struct block **out,
+                   struct error *err)
+{
+    char name[CID_TEXT_MAX];
+    *out = NULL;
+    if (is_leaf(cid) && walk->options->skip_leaves)
+        return STATUS_OK;
+    Status status = store_get(walk->store, cid, out, err);
+    if (status != STATUS_NOT_FOUND)
+        return status;
+    *out = NULL;
+    if (walk->options->missing_too)
+        return STATUS_OK;
+    cid_to_text(cid, name);
+    return fail(err, status, "block %s is not in the store", name);
+}
+
+static Status follow(struct walk *walk, const struct pending *pending,
+                     Bytes block, struct error *err)
+{
+    const size_t from = walk->len;
+    struct error inner = {0};
+    walk->depth = pending->depth + 1;
+    Status status =
+        codec_links(cid_codec(&pending->cid), block, push_link, walk, &inner);
+    if (status != STATUS_OK)
+        return fail_block(&pending->cid, status, &inner, err);
+    reverse(walk, from);
+    return STATUS_OK;
+}
+
+/* The same bytes may be met as a leaf first and then as a node: visited once,
+ * and their links followed all the same. */
 static Status visit(struct walk *walk, const struct pending *pending,
                     struct error *err)
 {
-    struct walk_visit visit = {.cid = &pending->cid, .depth = pending->depth};
-    const uint64_t codec = cid_codec(&pending->cid);
-    const bool is_leaf = codec == CODEC_RAW || !codec_is_known(codec);
+    const Cid *cid = &pending->cid;
+    struct walk_visit visit = {.cid = cid, .depth = pending->depth};
+    const bool is_new = seen_add(&walk->seen, cid_multihash(cid));
+    const bool is_node =
+        !is_leaf(cid) && seen_add(&walk->followed, cid_multihash(cid));
+    if (!is_new && !is_node)
+        return STATUS_OK;
+    TRY(load(walk, cid, &visit.block, err));
     Status status = STATUS_OK;
-    if (!is_leaf || !walk->options->skip_leaves)
-        status = store_get(walk->store, &pending->cid, &visit.block, err);
-    if (status == STATUS_NOT_FOUND && walk->options->missing_too) {
-        visit.block = NULL;
-        return walk->each(walk->options->context, &visit, err);
-    }
-    if (status == STATUS_NOT_FOUND) {
-        char name[CID_TEXT_MAX];
-        cid_to_text(&pending->cid, name);
-        return fail(err, status, "block %s is not in the store", name);
-    }
-    TRY(status);
-    status = walk->each(walk->options->context, &visit, err);
-    if (status == STATUS_OK && !is_leaf) {
-        const size_t from = walk->len;
-        struct error inner = {0};
-        walk->depth = pending->depth + 1;
-        status = codec_links(codec, block_bytes(visit.block), push_link, walk,
-                             &inner);
-        if (status != STATUS_OK) {
-            if (err)
-                *err = inner;
-            status = err ? fail_block(&pending->cid, status, err) : status;
-        } else {
-            reverse(walk, from);
-        }
-    }
+    if (is_new)
+        status = walk->each(walk->options->context, &visit, err);
+    if (status == STATUS_OK && is_node && visit.block)
+        status = follow(walk, pending, block_bytes(visit.block), err);
     block_unref(visit.block);
     return status;
 }
@@ -145,11 +166,11 @@ Status content_walk(struct store *store, const Cid *roots, size_t count,
         push(&walk, cid_bytes(&roots[index]), 0);
     while (walk.len > 0 && status == STATUS_OK) {
         pop(&walk, &pending);
-        if (!is_skipped(&walk, &pending.cid) &&
-            seen_add(&walk.seen, cid_multihash(&pending.cid)))
+        if (!is_skipped(&walk, &pending.cid))
             status = visit(&walk, &pending, err);
     }
     seen_deinit(&walk.seen);
+    seen_deinit(&walk.followed);
     free(walk.stack);
     return status;
 }

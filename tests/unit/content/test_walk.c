@@ -107,6 +107,24 @@ static void a_malformed_block_is_named(void **state)
     assert_non_null(strstr(err.message, name));
 }
 
+static void bytes_that_are_leaf_and_node_lead_on(void **state)
+{
+    struct place *place = *state;
+    Cid leaf = put_node(place->store, 0, NULL, 0);
+    Cid node = put_node(place->store, 1, &leaf, 1), raw, root;
+    Hash hash;
+    assert_true(cid_sha256(&node, 0, &hash));
+    cid_from_hash(CODEC_RAW, &hash, &raw);
+    root = put_node(place->store, 2, (Cid[]){raw, node}, 2);
+    struct trace trace = {0};
+    const struct walk_options options = {.context = &trace,
+                                         .skip_leaves = true};
+    assert_ok(content_walk(place->store, &root, 1, &options, note, NULL));
+    assert_int_equal(trace.count, 3);
+    assert_true(cid_equal(&trace.order[1], &raw));
+    assert_true(cid_equal(&trace.order[2], &leaf));
+}
+
 static void a_chain_may_be_long(void **state)
 {
     struct place *place = *state;
@@ -150,6 +168,7 @@ int main(void)
         TEST(goes_depth_first_in_the_order_of_links),
         TEST(a_missing_block_is_named),
         TEST(a_malformed_block_is_named),
+        TEST(bytes_that_are_leaf_and_node_lead_on),
         TEST(a_chain_may_be_long),
         cmocka_unit_test(a_set_keeps_what_it_met_apart),
     };
