@@ -85,7 +85,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0 || size > CHANNEL_RING_LEN / 2)
         return 0;
 
-    const struct run_host host = {NULL, block, release_block, log_line};
+    const struct run_host host = {
+        .block = block, .release_block = release_block, .log = log_line};
     struct worker worker = {.owner = {&worker, &host, finish},
                             .channel = channel,
                             .is_live = data[0] < 128};

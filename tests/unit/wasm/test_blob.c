@@ -233,6 +233,24 @@ static void says_what_a_link_leads_to(void **state)
            "[" LINK ",0,9]", value);
 }
 
+static void reads_where_a_symlink_leads(void **state)
+{
+    struct world *world = *state;
+    const struct unixfs_block_sink sink =
+        block_map_sink(&world->player.blocks);
+    Cid root;
+    char name[CID_TEXT_MAX];
+    assert_int_equal(
+        unixfs_write_symlink(TEXT("abc"), NULL, &sink, &root, NULL, NULL),
+        STATUS_OK);
+    cid_to_text(&root, name);
+    expect(world, "kind", "{\"ok\":\"symlink\"}", "[" LINK "]", name);
+    expect(world, "size", "{\"ok\":3}", "[" LINK "]", name);
+    expect(world, "read", "{\"ok\":{\"/\":{\"bytes\":\"YmM\"}}}",
+           "[" LINK ",1,9]", name);
+    expect(world, "entries", TRAP, "[" LINK ",0,1]", name);
+}
+
 static void takes_bytes_and_what_stands_for_them(void **state)
 {
     struct world *world = *state;
@@ -441,6 +459,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(says_what_a_link_leads_to),
+        cmocka_unit_test(reads_where_a_symlink_leads),
         cmocka_unit_test(takes_bytes_and_what_stands_for_them),
         cmocka_unit_test(reads_ranges_shorter_only_at_the_end),
         cmocka_unit_test(opens_only_what_may_be_opened),

@@ -161,6 +161,35 @@ static void act_hold(struct act *act)
         act->host->release_block(act->host->context, &blocks[i]);
 }
 
+/* Expects more blocks than there are landing places, twice, asks for them in
+ * another order, and for one that nobody expected; some wait at the end. */
+static void act_expect(struct act *act)
+{
+    const Bytes names[] = {bytes_of("m", 1), bytes_of("s", 1),
+                           bytes_of("?", 1), bytes_of("b", 1),
+                           bytes_of("e", 1), bytes_of("i", 1)};
+    const Bytes order[] = {names[3], names[1], names[2], names[4],
+                           names[0], names[5], names[0], names[3]};
+    Bytes many[20];
+    for (int i = 0; i < 20; i++)
+        many[i] = names[i % 6];
+    act->host->expect(act->host->context, many, 20);
+    act->host->expect(act->host->context, names, 6);
+    for (int i = 0; i < 8; i++) {
+        struct run_block block;
+        if (act->host->block(act->host->context, order[i], &block, NULL) !=
+            STATUS_OK) {
+            buffer_format(act->output, "none ");
+            continue;
+        }
+        buffer_format(act->output, "%zu:%d ", block.bytes.len,
+                      block.bytes.len > 0 ? block.bytes.data[0] : -1);
+        act->host->release_block(act->host->context, &block);
+        act->host->expect(act->host->context, &names[i % 6], 1);
+    }
+    act->host->expect(act->host->context, names, 6);
+}
+
 /* The artifact's bytes, by its file alone; as the engine does, by a duplicate
  * and after asking for its length. */
 static void act_artifact(struct act *act)
@@ -198,12 +227,12 @@ static const struct {
     const char *word;
     void (*act)(struct act *act);
 } acts[] = {
-    {"echo", act_echo},         {"pid", act_pid},     {"spin", act_spin},
-    {"crash", act_crash},       {"abort", act_abort}, {"exit", act_exit},
-    {"make", act_make},         {"sum", act_sum},     {"log", act_log},
-    {"limits", act_limits},     {"trap", act_trap},   {"block", act_block},
-    {"blocks", act_blocks},     {"hold", act_hold},   {"grow", act_grow},
-    {"artifact", act_artifact},
+    {"echo", act_echo},     {"pid", act_pid},           {"spin", act_spin},
+    {"crash", act_crash},   {"abort", act_abort},       {"exit", act_exit},
+    {"make", act_make},     {"sum", act_sum},           {"log", act_log},
+    {"limits", act_limits}, {"trap", act_trap},         {"block", act_block},
+    {"blocks", act_blocks}, {"hold", act_hold},         {"expect", act_expect},
+    {"grow", act_grow},     {"artifact", act_artifact},
 };
 
 static void perform(void *state, const struct run_request *request,

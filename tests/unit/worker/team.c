@@ -104,7 +104,10 @@ struct team *team_open(const char *program, struct pool_options options)
     team->block = heap_alloc(BLOCK_MAX + 1);
     memset(team->block, 42, BLOCK_MAX + 1);
     options.helper = path;
-    const struct run_host host = {team, block, release_block, log_line};
+    const struct run_host host = {.context = team,
+                                  .block = block,
+                                  .release_block = release_block,
+                                  .log = log_line};
     struct error err = {0};
     assert_int_equal(
         pool_open(&options, host, done, team, &team->runner, &err), STATUS_OK);

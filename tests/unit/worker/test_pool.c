@@ -54,6 +54,13 @@ static void hands_over_blocks(void **state)
         {"block i", "corrupt this block is not what it claims"},
         {"block ?", "not-found "},
         {"hold", "1048576:42:42 3:7:7 1048576:42:42 3:7:7 "},
+        // Whatever was expected, each gets what it asks for; and so does the
+        // job after one that left some unasked.
+        {"expect", "2097152:42 3:7 none 0:-1 1048576:42 none 1048576:42 "
+                   "2097152:42 "},
+        {"block s", "3 7"},
+        {"expect", "2097152:42 3:7 none 0:-1 1048576:42 none 1048576:42 "
+                   "2097152:42 "},
     };
     struct team *team =
         team_open("program_worker", (struct pool_options){.workers = 1});
