@@ -7,11 +7,12 @@
  *     ["all" "any", selector, statement]
  *
  * A policy is a list of statements that must all be true. The text of the
- * specification decides: a missing key is null; != is not ==; an unresolvable
- * selector makes its statement false; all and any go over lists and the values
- * of maps; numbers compare exactly across int and float; or [] is true; `*` and
- * `\*` are all that is special in a glob. Everything is bounded and total: time
- * is linear in arguments and policy, a glob never backtracks.
+ * specification decides: a missing key is null; an unresolvable selector makes
+ * its statement false; != is not ==, hence true there; all and any go over
+ * lists and the values of maps; numbers compare exactly across int and float;
+ * or [] is true, and any over nothing, which extends it; `*` and `\*` are all
+ * that is special in a glob. Everything is bounded and total; a glob never
+ * backtracks. docs/formats/policy.md has it all.
  * Thread: any. */
 #ifndef IPVM_UCAN_POLICY_H
 #define IPVM_UCAN_POLICY_H
@@ -22,7 +23,8 @@ enum {
     POLICY_STATEMENTS_MAX = 1024, /* in one policy, nested ones counted */
     POLICY_DEPTH_MAX = 32,
     SELECTOR_STEPS_MAX = 64,
-    POLICY_WORK_MAX = 1 << 20, /* steps of one evaluation: past it, false */
+    POLICY_WORK_MAX = 1 << 20, /* steps of one evaluation: past it the whole
+                                  policy is false */
 };
 
 struct policy;
@@ -39,13 +41,15 @@ typedef enum { POLICY_FALSE, POLICY_TRUE, POLICY_UNKNOWN } PolicyVerdict;
 /* Whether a value is not known yet: a promise. NULL: everything is known. */
 typedef bool PolicyUnknown(void *context, const Value *value);
 
-/* `failed` (may be NULL) gets the index of the first statement that is not
- * true. */
+/* True or false only if it is so whatever the unknown values will be. `failed`
+ * (may be NULL) gets the index of the first statement that is false, or else
+ * of the first that is unknown. */
 PolicyVerdict policy_check(const struct policy *policy, const Value *args,
                            PolicyUnknown *unknown, void *context,
                            size_t *failed);
 
-/* A selector alone: ".a.b[0]", ".[\"key\"]", ".a[]", ".a[1:3]", ".a?". */
+/* A selector alone: ".a.b[0]", ".[\"key\"]", ".a[]", ".a[1:3]", ".a?". It
+ * borrows from `text`. STATUS_INVALID, with the byte's offset. */
 struct selector;
 Status selector_read(Text text, struct arena *arena,
                      const struct selector **out, struct error *err);
