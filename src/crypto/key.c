@@ -11,7 +11,7 @@
 
 const char key_not_signed[] = "not a signature of these bytes by this key";
 
-static const struct key_kind *const kinds[] = {
+const struct key_kind *const key_kinds[KEY_TYPE_COUNT] = {
     [KEY_ED25519] = &key_ed25519,
     [KEY_P256] = &key_p256,
     [KEY_SECP256K1] = &key_secp256k1,
@@ -29,7 +29,7 @@ static const struct {
 
 const char *key_type_name(KeyType type)
 {
-    return kinds[type]->name;
+    return key_kinds[type]->name;
 }
 
 bool key_type_from_name(Text name, KeyType *out)
@@ -49,7 +49,7 @@ bool key_type_from_name(Text name, KeyType *out)
 Status public_key_from_bytes(KeyType type, Bytes bytes, PublicKey *out,
                              struct error *err)
 {
-    const struct key_kind *kind = kinds[type];
+    const struct key_kind *kind = key_kinds[type];
     if (bytes.len != kind->len)
         return fail(err, STATUS_INVALID,
                     "a public key of %s is %u bytes, not %zu", kind->name,
@@ -72,7 +72,7 @@ bool public_key_equal(const PublicKey *a, const PublicKey *b)
 Status public_key_verify(const PublicKey *key, Bytes message,
                          const Signature *signature, struct error *err)
 {
-    const struct key_kind *kind = kinds[key->type];
+    const struct key_kind *kind = key_kinds[key->type];
     const char *trouble = kind->verify(key, message, signature);
     if (trouble)
         return fail(err, STATUS_DENIED, "wrong %s signature: %s", kind->name,
@@ -87,23 +87,34 @@ static void start_sodium(void)
     ASSERT(sodium_init() >= 0);
 }
 
-/* Memory between guard pages, locked, not in core dumps. */
-static struct secret_key *new_secret(KeyType type)
+/* Between guard pages, locked, not in core dumps. */
+void *secret_alloc(size_t len)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, start_sodium);
-    struct secret_key *key = sodium_malloc(sizeof *key);
-    ASSERT(key);
-    memset(key, 0, sizeof *key);
+    void *memory = sodium_malloc(len);
+    ASSERT(memory);
+    memset(memory, 0, len);
+    return memory;
+}
+
+void secret_free(void *memory)
+{
+    sodium_free(memory); // Wipes it.
+}
+
+static struct secret_key *new_secret(KeyType type)
+{
+    struct secret_key *key = secret_alloc(sizeof *key);
     key->public.type = type;
-    key->public.len = kinds[type]->len;
+    key->public.len = key_kinds[type]->len;
     return key;
 }
 
 /* Makes the rest of a key from its `secret`. Frees it where that is none. */
 static bool finish_secret(struct secret_key *key)
 {
-    if (!kinds[key->public.type]->prepare(key)) {
+    if (!key_kinds[key->public.type]->prepare(key)) {
         sodium_free(key);
         return false;
     }
@@ -134,7 +145,7 @@ Status secret_key_from_bytes(KeyType type, Bytes bytes,
         return fail(err, STATUS_INVALID,
                     "not a secret key of %s: zero, or not below the order of "
                     "the curve",
-                    kinds[type]->name);
+                    key_kinds[type]->name);
     *out = key;
     return STATUS_OK;
 }
@@ -143,8 +154,8 @@ void secret_key_free(struct secret_key *key)
 {
     if (!key)
         return;
-    if (kinds[key->public.type]->release)
-        kinds[key->public.type]->release(key);
+    if (key_kinds[key->public.type]->release)
+        key_kinds[key->public.type]->release(key);
     sodium_free(key); // Wipes it.
 }
 
@@ -156,7 +167,7 @@ const PublicKey *secret_key_public(const struct secret_key *key)
 void secret_key_sign(const struct secret_key *key, Bytes message,
                      Signature *out)
 {
-    kinds[key->public.type]->sign(key, message, out);
+    key_kinds[key->public.type]->sign(key, message, out);
 }
 
 void secret_buffer_wipe(struct buffer *buffer)

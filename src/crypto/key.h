@@ -25,7 +25,9 @@
 
 typedef enum { KEY_ED25519, KEY_P256, KEY_SECP256K1 } KeyType;
 
+enum { KEY_TYPE_COUNT = KEY_SECP256K1 + 1 };
 enum { KEY_LEN_MAX = 33, KEY_SECRET_LEN = 32, SIGNATURE_LEN = 64 };
+enum { PEM_MAX = 16 << 10, PASSPHRASE_MAX = 1024 };
 
 typedef struct {
     KeyType type;
@@ -71,15 +73,21 @@ const PublicKey *secret_key_public(const struct secret_key *key);
 void secret_key_sign(const struct secret_key *key, Bytes message,
                      Signature *out);
 
-/* PKCS#8 in PEM (RFC 5958, 7468, 8410, 5915), unencrypted. `out` should be
- * wiped by the caller: secret_buffer_wipe(). */
+/* PKCS#8 in PEM (RFC 5958, 7468, 8410, 5915), unencrypted. `out`, empty, should
+ * be wiped by the caller: secret_buffer_wipe(). */
 Status secret_key_to_pem(const struct secret_key *key, struct buffer *out,
                          struct error *err);
 /* One key and nothing else but blanks. STATUS_INVALID says what it is instead
  * (a public key, an encrypted one, another curve, two keys, …). */
 Status secret_key_from_pem(Text pem, struct secret_key **out,
                            struct error *err);
+/* Zeroes it and gives it back. What grew has left copies behind: reserve room
+ * for all of a secret at once. */
 void secret_buffer_wipe(struct buffer *buffer);
+
+/* Memory as secret keys have it, for passphrases. */
+void *secret_alloc(size_t len);
+void secret_free(void *memory);
 
 /* Seals bytes under a passphrase: Argon2id (libsodium's MODERATE), then
  * XChaCha20-Poly1305; the format is in docs/formats/keys.md. */

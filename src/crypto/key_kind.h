@@ -6,6 +6,8 @@
 
 #include "crypto/key.h"
 
+enum { KEY_POINT_LEN = 65 };
+
 /* A secret key: all of it is in locked memory, read-only once it is made. */
 struct secret_key {
     PublicKey public;
@@ -25,9 +27,12 @@ struct key_kind {
     /* From `secret`, makes all else. False: not in the range of scalars. */
     bool (*prepare)(struct secret_key *key);
     void (*release)(struct secret_key *key); /* may be NULL */
+    /* Curves of Weierstrass: the point as 04 ‖ x ‖ y. May be NULL. */
+    void (*expand)(const PublicKey *key, uint8_t out[KEY_POINT_LEN]);
     void (*sign)(const struct secret_key *key, Bytes message, Signature *out);
 };
 
+extern const struct key_kind *const key_kinds[KEY_TYPE_COUNT];
 extern const struct key_kind key_ed25519, key_p256, key_secp256k1;
 
 /* Said of every signature that is simply not one. */

@@ -164,6 +164,16 @@ static void release(struct secret_key *key)
     EVP_PKEY_free(key->handle);
 }
 
+static void expand(const PublicKey *key, uint8_t out[KEY_POINT_LEN])
+{
+    EC_POINT *point = EC_POINT_new(the_group());
+    ASSERT(point);
+    ASSERT(EC_POINT_oct2point(group, point, key->bytes, key->len, NULL) == 1);
+    ASSERT(EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, out,
+                              KEY_POINT_LEN, NULL) == KEY_POINT_LEN);
+    EC_POINT_free(point);
+}
+
 /* r ‖ s with s in the lower half. */
 static void read_der(const uint8_t *der, size_t len, Signature *out)
 {
@@ -202,5 +212,6 @@ const struct key_kind key_p256 = {
     .verify = verify,
     .prepare = prepare,
     .release = release,
+    .expand = expand,
     .sign = sign,
 };

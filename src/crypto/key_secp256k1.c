@@ -69,6 +69,16 @@ static bool prepare(struct secret_key *key)
                                          SECP256K1_EC_COMPRESSED) == 1;
 }
 
+static void expand(const PublicKey *key, uint8_t out[KEY_POINT_LEN])
+{
+    const secp256k1_context *with = the_context();
+    secp256k1_pubkey point;
+    size_t len = KEY_POINT_LEN;
+    ASSERT(secp256k1_ec_pubkey_parse(with, &point, key->bytes, key->len) == 1);
+    ASSERT(secp256k1_ec_pubkey_serialize(with, out, &len, &point,
+                                         SECP256K1_EC_UNCOMPRESSED) == 1);
+}
+
 static void sign(const struct secret_key *key, Bytes message, Signature *out)
 {
     const secp256k1_context *with = the_context();
@@ -87,5 +97,6 @@ const struct key_kind key_secp256k1 = {
     .check = check,
     .verify = verify,
     .prepare = prepare,
+    .expand = expand,
     .sign = sign,
 };

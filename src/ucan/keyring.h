@@ -17,7 +17,9 @@ typedef int KeyringPassphrase(void *context, const char *name, char *out,
                               size_t max);
 
 struct keyring {
-    const char *directory; /* borrowed; made 0700 when a key is added */
+    /* Borrowed; made 0700 when a key is added. NULL: nothing is kept, and
+     * keyring_self() makes another key each time. */
+    const char *directory;
     KeyringPassphrase *passphrase; /* may be NULL: sealed keys are refused */
     void *context;
 };
