@@ -49,6 +49,7 @@ static bool is_checked(enum table table)
     return table == TABLE_MEMO || table == TABLE_SYMBOLIC ||
            table == TABLE_PRODUCER || table == TABLE_PINS ||
            table == TABLE_NAMES || table == TABLE_TOUCHED ||
+           table == TABLE_REVOCATIONS || table == TABLE_REPLAYS ||
            (table >= TABLE_NOTE_FILE && table <= TABLE_NOTE_LAST_RUN);
 }
 

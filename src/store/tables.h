@@ -32,6 +32,8 @@ enum table {
     TABLE_NAMES,
     TABLE_TOUCHED,
     TABLE_HOLDS, /* beside the leases */
+    TABLE_REVOCATIONS,
+    TABLE_REPLAYS,
     TABLE_COUNT
 };
 

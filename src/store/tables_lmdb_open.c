@@ -42,6 +42,8 @@ static const char *const database_names[TABLE_COUNT] = {
     [TABLE_NAMES] = "names",
     [TABLE_TOUCHED] = "touched",
     [TABLE_HOLDS] = "holds",
+    [TABLE_REVOCATIONS] = "revocations",
+    [TABLE_REPLAYS] = "replays",
 };
 
 /* LMDB says EIO when a write is cut short, which is how a disk (or a limit on
