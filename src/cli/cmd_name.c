@@ -8,6 +8,7 @@
 #include "cli/tables.h"
 #include "content/path.h"
 #include "lib/handle.h"
+#include "run/promised.h"
 
 static void show_time(int64_t seconds, char out[SHORT_TEXT_MAX])
 {
@@ -33,6 +34,7 @@ static Status set_name(struct cli *cli, Text name, Cid *cid, struct error *err)
                     "block %.120s is not in the store: get it before you name "
                     "it",
                     text);
+    TRY(promised_complete(store, cid, err));
     struct store_batch *batch = store_batch_new(store);
     store_batch_name(batch, name, cid);
     const Status status = store_commit(batch, err);

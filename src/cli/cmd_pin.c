@@ -11,6 +11,7 @@
 #include "content/path.h"
 #include "content/walk.h"
 #include "lib/handle.h"
+#include "run/promised.h"
 
 static void print_pin(const struct cli *cli, const Cid *cid, Text name)
 {
@@ -69,6 +70,7 @@ static Status check_whole(struct cli *cli, const Cid *cid, struct error *err)
     const struct walk_options options = {.skip_leaves = true,
                                          .context = &looking};
     TRY(store_hold(cli->vm->store, cid, err));
+    TRY(promised_complete(cli->vm->store, cid, err));
     const Status status =
         content_walk(cli->vm->store, cid, 1, &options, look_for, err);
     if (status == STATUS_NOT_FOUND)

@@ -6,10 +6,9 @@
 #include "content/complete.h"
 #include "run/answers.h"
 #include "run/explain.h"
+#include "run/promised.h"
 #include "store/seen.h"
 #include "task/document.h"
-
-enum { SYMBOLIC_BATCH = 8 << 20 };
 
 /* What belongs to the CIDs that were asked for. */
 struct plan {
@@ -106,54 +105,18 @@ static Status add_result(struct plan *plan, const Cid *result,
     return status;
 }
 
-/* --- What promises link to ----------------------------------------------- */
+/* --- Workflows ------------------------------------------------------------ */
 
-static void put_symbolic(struct store_batch *batch, const struct task *task,
-                         struct buffer *block)
+/* Promises into other workflows: their computations may not be here. */
+static void add_foreign_promises(struct plan *plan,
+                                 const struct workflow *workflow)
 {
-    Hash hash;
-    Cid cid;
-    // Leaves the very bytes that its name is made from.
-    computation_hash(task->cmd, task->args, task->nonce, block, &hash);
-    ASSERT(hash_equal(&hash, &task->symbolic));
-    computation_cid(&hash, &cid);
-    store_batch_block(batch, &cid, buffer_bytes(block));
-}
-
-/* A promise links the symbolic computation it awaits, a block that nobody
- * needed so far: with it the workflow's DAG is whole, for every tool. */
-static Status put_promised(struct plan *plan, const struct workflow *workflow,
-                           struct error *err)
-{
-    struct store_batch *batch = store_batch_new(plan->store);
-    bool *is_done = heap_array((size_t)workflow->count + 1, sizeof *is_done);
-    struct buffer block;
-    Status status = STATUS_OK;
-    size_t bytes = 0;
-    buffer_init(&block, BLOCK_TAKEN_MAX);
     for (uint32_t index = 0; index < workflow->count; index++) {
         const struct task *task = &workflow->tasks[index];
-        for (uint32_t at = 0; at < task->await_count; at++) {
-            const uint32_t awaited = task->awaits[at].task;
-            if (awaited == TASK_OUTSIDE) {
+        for (uint32_t at = 0; at < task->await_count; at++)
+            if (task->awaits[at].task == TASK_OUTSIDE)
                 add_promise(plan, task->awaits[at].symbolic);
-            } else if (!is_done[awaited]) {
-                is_done[awaited] = true;
-                put_symbolic(batch, &workflow->tasks[awaited], &block);
-                bytes += block.len;
-            }
-        }
-        if (bytes > SYMBOLIC_BATCH && status == STATUS_OK) {
-            status = store_commit(batch, err);
-            bytes = 0;
-        }
     }
-    if (status == STATUS_OK)
-        status = store_commit(batch, err);
-    buffer_deinit(&block);
-    free(is_done);
-    store_batch_free(batch);
-    return status;
 }
 
 /* Every task that the memo knows has an answer. */
@@ -163,7 +126,8 @@ static Status add_workflow(struct plan *plan, const Cid *cid,
     struct workflow *workflow;
     struct explanation *known = NULL;
     TRY(workflow_load(plan->store, cid, &workflow, err));
-    Status status = put_promised(plan, workflow, err);
+    add_foreign_promises(plan, workflow);
+    Status status = promised_put(plan->store, workflow, err);
     if (status == STATUS_OK && with_answers)
         status =
             explain_workflow(plan->store, workflow, TEXT(""), &known, err);
@@ -253,18 +217,6 @@ static Status put_block(void *context, const Cid *cid, Bytes block,
     return STATUS_OK;
 }
 
-/* Computations link the determinism profile, which nobody had to store yet. */
-static Status put_profile(struct store *store, struct error *err)
-{
-    if (store_has(store, profile_cid()))
-        return STATUS_OK;
-    struct store_batch *batch = store_batch_new(store);
-    store_batch_block(batch, profile_cid(), profile_block());
-    Status status = store_commit(batch, err);
-    store_batch_free(batch);
-    return status;
-}
-
 /* Of what is to be given, in the store as all that is written. */
 static Status put_answers(struct plan *plan, Cid *head, struct error *err)
 {
@@ -327,7 +279,7 @@ static Status export_planned(struct plan *plan,
         add_root(out, cid);
     }
     if (plan->links_profile)
-        TRY(put_profile(plan->store, err));
+        TRY(promised_put_profile(plan->store, err));
     TRY(add_answers(plan, out, err));
     return write_car(plan, request, out, err);
 }
