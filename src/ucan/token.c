@@ -356,7 +356,7 @@ static Status read_envelope(struct token *token,
                     "token: not a list of a signature and what is signed");
     const Bytes signature = value.list.items[0].bytes;
     if (signature.len != SIGNATURE_LEN)
-        return fail(err, STATUS_INVALID,
+        return fail(err, STATUS_DENIED,
                     "token: the signature has %zu bytes, not %d",
                     signature.len, SIGNATURE_LEN);
     memcpy(token->signature.bytes, signature.data, SIGNATURE_LEN);

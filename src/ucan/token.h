@@ -63,7 +63,8 @@ struct token_options {
 
 /* Reads one token that fills `bytes`, which are copied. STATUS_INVALID: names
  * the field or the offset. STATUS_UNSUPPORTED: a signature algorithm, DID
- * method or version. `options` may be NULL. Free with token_free(). */
+ * method or version. STATUS_DENIED: the signature has not the length of one.
+ * `options` may be NULL. Free with token_free(). */
 Status token_read(Bytes bytes, const struct token_options *options,
                   struct token **out, struct error *err);
 void token_free(struct token *token);
