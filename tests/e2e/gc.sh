@@ -59,13 +59,13 @@ if [[ -f $ROOT/examples/primes/primes.wasm ]]; then
     cp "$ROOT/examples/primes/primes.wasm" .
     "$ROOT/examples/primes/make-manifest.sh" 16 2000 > graph.yaml
     expect "a run" ipvm run graph.yaml
+    cp "$OUT" answer
     workflow=$("$IPVM" inspect graph.yaml | grep -om1 'bafy[a-z2-7]*')
     expect "a workflow is pinned, with what its promises link" ipvm pin "$workflow"
     expect "  nothing below it is missing" ipvm gc "${NOW[@]}" --dry-run --json
     expect_true "  for a collection" test "$(number missing)" = 0
     expect "  nor for a check" ipvm fsck
     expect "  and it goes again" ipvm unpin "$workflow"
-    cp "$OUT" answer
     (
         for _ in {1..60}; do
             "$IPVM" gc --grace 1s --keep 0 >> gc-said 2>> gc-errors || echo failed >> gc-errors
