@@ -63,6 +63,7 @@ openssl/|src/crypto/
 sodium\.h|src/crypto/
 sodium/|src/crypto/
 secp256k1|src/crypto/
+zlib\.h|src/ucan/gzip
 wasm\.h|src/wasm/engine
 wasmtime|src/wasm/engine
 wasmi|src/wasm/engine

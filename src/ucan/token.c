@@ -272,38 +272,6 @@ const struct token_form token_forms[TOKEN_FORMS] = {
     {TEXT_INIT("ucan/inv@1.0.0-rc.1"), TOKEN_INVOCATION, true},
 };
 
-/* varsig v1: 34 01, the algorithm, sha2-256 or Ed25519's own, dag-cbor. */
-static const struct {
-    KeyType type;
-    uint8_t len;
-    uint8_t bytes[9];
-} varsigs[] = {
-    {KEY_ED25519, 8, {0x34, 0x01, 0xed, 0x01, 0xed, 0x01, 0x13, 0x71}},
-    {KEY_P256, 8, {0x34, 0x01, 0xec, 0x01, 0x80, 0x24, 0x12, 0x71}},
-    {KEY_SECP256K1, 8, {0x34, 0x01, 0xec, 0x01, 0xe7, 0x01, 0x12, 0x71}},
-};
-
-Bytes varsig_of(KeyType type)
-{
-    for (size_t index = 0; index < sizeof varsigs / sizeof *varsigs; index++)
-        if (varsigs[index].type == type)
-            return bytes_of(varsigs[index].bytes, varsigs[index].len);
-    ASSERT(false);
-    return (Bytes){NULL, 0};
-}
-
-static Status read_varsig(Bytes header, KeyType *out, struct error *err)
-{
-    for (size_t index = 0; index < sizeof varsigs / sizeof *varsigs; index++) {
-        *out = varsigs[index].type;
-        if (bytes_equal(header, varsig_of(*out)))
-            return STATUS_OK;
-    }
-    return fail(err, STATUS_UNSUPPORTED,
-                "token: .h is not a varsig header of Ed25519, ES256 or ES256K "
-                "over dag-cbor");
-}
-
 static const struct token_form *find_form(Text tag,
                                           const struct token_options *options)
 {
@@ -335,7 +303,7 @@ static Status read_signed(struct token *token, const Value *value,
                     entry->key.data);
     token->kind = form->kind;
     token->is_rc1 = form->is_rc1;
-    TRY(read_varsig(header->bytes, &type, err));
+    TRY(varsig_read(header->bytes, &type, err));
     TRY(read_payload(token, &entry->value, err));
     if (type != token->key.type)
         return fail(err, STATUS_INVALID,
@@ -396,36 +364,4 @@ Status token_verify(const struct token *token, struct error *err)
 {
     return public_key_verify(&token->key, token->signed_bytes,
                              &token->signature, err);
-}
-
-/* --- Commands ---------------------------------------------------------------- */
-
-Status command_check(Text cmd, struct error *err)
-{
-    if (cmd.len == 0 || cmd.len > COMMAND_LEN_MAX || cmd.data[0] != '/')
-        return fail(err, STATUS_INVALID,
-                    "command: it begins with / and has at most %d bytes",
-                    COMMAND_LEN_MAX);
-    if (cmd.len == 1)
-        return STATUS_OK;
-    for (size_t index = 1; index <= cmd.len; index++) {
-        if ((index == cmd.len || cmd.data[index] == '/') &&
-            cmd.data[index - 1] == '/')
-            return fail(err, STATUS_INVALID,
-                        "command: %.*s has an empty segment", TEXT_ARG(cmd));
-        if (index < cmd.len && cmd.data[index] >= 'A' &&
-            cmd.data[index] <= 'Z')
-            return fail(err, STATUS_INVALID,
-                        "command: %.*s has an upper case letter",
-                        TEXT_ARG(cmd));
-    }
-    return STATUS_OK;
-}
-
-bool command_covers(Text parent, Text child)
-{
-    if (parent.len == 1)
-        return true; // "/" is all of them.
-    return text_starts_with(child, parent) &&
-           (child.len == parent.len || child.data[parent.len] == '/');
 }

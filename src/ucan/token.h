@@ -73,8 +73,8 @@ Status token_verify(const struct token *token, struct error *err);
 
 /* --- Minting --------------------------------------------------------------- */
 
-/* What a token shall say; a zeroed field is absent. `nonce` empty: 12 random
- * bytes. The issuer is the key. */
+/* What a token shall say; a zeroed field is absent. Without `nonce.data`: 12
+ * random bytes. The issuer is the key. */
 struct token_claims {
     TokenKind kind;
     const Did *aud; /* delegation: required */

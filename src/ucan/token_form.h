@@ -18,5 +18,7 @@ extern const struct token_form token_forms[TOKEN_FORMS];
 
 /* The varsig v1 header of signatures by such a key over DAG-CBOR. */
 Bytes varsig_of(KeyType type);
+/* STATUS_UNSUPPORTED: any other than those three. */
+Status varsig_read(Bytes header, KeyType *out, struct error *err);
 
 #endif
