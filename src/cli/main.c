@@ -31,6 +31,11 @@ static const struct command *const keeping[] = {
     &restore_command, NULL,
 };
 
+static const struct command *const trust[] = {
+    &key_command,
+    NULL,
+};
+
 static const struct command *const help[] = {
     &help_command_entry,
     &completion_command,
@@ -40,7 +45,7 @@ static const struct command *const help[] = {
 
 const struct topic topics[] = {
     {"run", running}, {"content", content}, {"store", keeping},
-    {"help", help},   {NULL, NULL},
+    {"trust", trust}, {"help", help},       {NULL, NULL},
 };
 
 const struct command *command_at(size_t index)

@@ -23,6 +23,7 @@ extern const struct command graph_command;
 extern const struct command help_command_entry;
 extern const struct command import_command;
 extern const struct command inspect_command;
+extern const struct command key_command;
 extern const struct command ls_command;
 extern const struct command name_command;
 extern const struct command pin_command;
