@@ -3,14 +3,20 @@
  *
  *     root delegation   iss == sub
  *       aud == iss of the next … down to the invocation
- *     every link        signature, nbf <= now <= exp, sub equal or absent
- *                       (powerline, never at the root), command covered by
- *                       segments, policy true of the arguments, not revoked
- *     the invocation    signature, exp, audience, not seen before
  *
- * Links are checked root first, each in that order; the first rule that is
- * broken is the answer. Everything but time, revocation and replay is cached
- * by the CIDs of the chain.
+ * First its proofs are gathered, root first: each named by a token's CID, once,
+ * there, well-formed, a delegation. Then, root first:
+ *
+ *     every link        signature; nbf <= now <= exp; sub that of the
+ *                       invocation, or absent (powerline, never at the root),
+ *                       and at the root also its iss; aud the iss of the next;
+ *                       cmd covers that of the next, by segments; policy true
+ *                       of the arguments; not revoked
+ *     the invocation    signature; exp; audience; not revoked; not seen before
+ *
+ * in that order; the first rule that is broken is the answer. Links whose
+ * signature was verified are cached by CID; nothing else is, since the rest is
+ * cheap or may have changed. docs/formats/ucan-chains.md has the details.
  * Thread: any. */
 #ifndef IPVM_UCAN_CHAIN_H
 #define IPVM_UCAN_CHAIN_H
@@ -18,10 +24,16 @@
 #include "store/store.h"
 #include "ucan/token.h"
 
+enum {
+    CHAIN_BYTES_MAX = 1 << 20, /* of all proofs of an invocation together */
+    CHAIN_SKEW_MAX_S = 3600,
+};
+
 /* By the names of the public vectors, and ours where they have none. */
 typedef enum {
     CHAIN_OK,
-    CHAIN_INVALID_CLAIM,     /* "InvalidClaim": no proof, powerline root */
+    CHAIN_INVALID_CLAIM,     /* "InvalidClaim": no proof, powerline root, a
+                                proof that is no delegation */
     CHAIN_UNAVAILABLE_PROOF, /* "UnavailableProof" */
     CHAIN_EXPIRED,           /* "Expired" */
     CHAIN_TOO_EARLY,         /* "TooEarly" */
@@ -48,9 +60,24 @@ struct chain_refusal {
 typedef Status ChainProof(void *context, const Cid *cid, struct arena *arena,
                           Bytes *out, struct error *err);
 
+/* Bytes of a store's block; the context is the store. */
+ChainProof chain_proof_of_store;
+
+/* Delegations that were read and verified, shared by the threads of a process.
+ * The least recently used are forgotten beyond `bytes_max` of memory. */
+struct chain_cache;
+struct chain_cache *chain_cache_new(size_t bytes_max);
+void chain_cache_free(struct chain_cache *cache);
+
+/* Told of each rule that held; `index` is that of the link, or their number
+ * for the invocation. */
+typedef void ChainHeld(void *context, size_t index, const struct token *token,
+                       ChainRule rule);
+
 struct chain_options {
     int64_t now_s;
-    int64_t skew_s;      /* allowed on both sides; 0 by default */
+    int64_t skew_s;      /* allowed on both sides; 0 by default, at most
+                            CHAIN_SKEW_MAX_S */
     const Did *audience; /* whom we are: an invocation's aud, or without one
                             its sub, must be this; NULL: not checked */
     ChainProof *proof;
@@ -61,6 +88,9 @@ struct chain_options {
     PolicyUnknown *unknown; /* promises in the arguments, see policy.h */
     void *unknown_context;
     bool rc1_too;
+    struct chain_cache *cache; /* NULL: none */
+    ChainHeld *held;           /* may be NULL */
+    void *held_context;
 };
 
 /* An invocation that was found authorised. Only chain_authorise() makes one;
