@@ -112,13 +112,15 @@ typedef struct ipvm_add_options {
     uint64_t chunk_size; /* bytes; 0: 1 MiB. 256 KiB gives the CIDs of
                                   older Kubo with raw leaves */
     bool only_hash;      /* give the CID, store nothing */
+    bool hidden;         /* of a directory, also what begins with a dot */
     ipvm_progress *on_progress;
     void *context;
 } ipvm_add_options;
 
-/* Imports a file (UnixFS: raw leaves, balanced) and gives its CID; "-" is
- * standard input. `options` may be NULL. */
-IPVM_API ipvm_status ipvm_add_file(ipvm *vm, const char *path,
+/* Imports a file, or a directory with all below it (UnixFS, as Kubo makes it),
+ * and gives its CID; "-" is standard input. Symlinks in a directory are kept
+ * as such; a device, socket or pipe is refused. `options` may be NULL. */
+IPVM_API ipvm_status ipvm_add_path(ipvm *vm, const char *path,
                                    const ipvm_add_options *options,
                                    char cid[IPVM_CID_MAX], ipvm_error *error);
 IPVM_API ipvm_status ipvm_add(ipvm *vm, const void *data, size_t size,
@@ -131,9 +133,70 @@ typedef bool ipvm_sink(void *context, const void *data, size_t size);
  * go on as a path down directories, "CID/a/b", and begin with /ipfs/. */
 IPVM_API ipvm_status ipvm_read(ipvm *vm, const char *cid, ipvm_sink *sink,
                                void *context, ipvm_error *error);
-/* The same into a file, which appears whole (by rename) or not at all. */
+/* The same into a file, which appears whole (by rename) or not at all; a
+ * directory becomes one, which must not be there yet, or be empty. */
 IPVM_API ipvm_status ipvm_save(ipvm *vm, const char *cid, const char *path,
                                ipvm_error *error);
+
+/* Moves content as CAR files. A zeroed struct means the defaults. */
+typedef struct ipvm_car_options {
+    bool no_pin;   /* import: do not pin the roots */
+    bool dag_only; /* export: what the CIDs link, without what the memo knows
+                      of workflows and results among them */
+    ipvm_progress *on_progress;
+    void *context;
+} ipvm_car_options;
+
+/* Writes all that `cids` lead to as a CARv1, which appears by rename. Of a
+ * workflow, computation or result that is modules, inputs and results, and
+ * what the memo knows. IPVM_NOT_FOUND: a block is missing, named. */
+IPVM_API ipvm_status ipvm_export(ipvm *vm, const char *const *cids,
+                                 size_t count, const char *path,
+                                 const ipvm_car_options *options,
+                                 ipvm_error *error);
+/* Takes a CAR (version 1 or 2) in: every block is verified, and of a file with
+ * a bad one nothing is kept. `cid` is its first root, or "". What it says of
+ * results is content, not memo. */
+IPVM_API ipvm_status ipvm_import(ipvm *vm, const char *path,
+                                 const ipvm_car_options *options,
+                                 char cid[IPVM_CID_MAX], ipvm_error *error);
+
+/* ------------------------------------------------------------------- roots */
+
+/* Keeps `cid` and all below it from ipvm_gc(); `name` is words for people, or
+ * NULL. All of it must be here. */
+IPVM_API ipvm_status ipvm_pin(ipvm *vm, const char *cid, const char *name,
+                              ipvm_error *error);
+IPVM_API ipvm_status ipvm_unpin(ipvm *vm, const char *cid, ipvm_error *error);
+
+/* Local names for CIDs, "photo/latest": what they were before is kept, too.
+ * Where a CID is asked for, "name:photo/latest" will do. */
+IPVM_API ipvm_status ipvm_name_set(ipvm *vm, const char *name, const char *cid,
+                                   ipvm_error *error);
+/* IPVM_NOT_FOUND: there is no such name. */
+IPVM_API ipvm_status ipvm_name_get(ipvm *vm, const char *name,
+                                   char cid[IPVM_CID_MAX], ipvm_error *error);
+
+/* A zeroed struct means the defaults. */
+typedef struct ipvm_gc_options {
+    uint64_t keep_s;     /* keep results hit or made in these seconds; 0: 30
+                            days */
+    uint64_t memo_bytes; /* and at most so much of them; 0: no bound */
+    bool dry_run;        /* count only */
+} ipvm_gc_options;
+
+typedef struct ipvm_gc_report {
+    uint64_t blocks_kept, bytes_kept;
+    uint64_t blocks_removed, bytes_removed;
+    uint64_t results_kept, results_removed;
+} ipvm_gc_report;
+
+/* Removes what no pin, no name, no retained result and no running process
+ * needs; others may go on working. `options` and `report` may be NULL.
+ * IPVM_BUSY: another process collects. IPVM_CORRUPT: something needed is
+ * damaged; nothing was removed. */
+IPVM_API ipvm_status ipvm_gc(ipvm *vm, const ipvm_gc_options *options,
+                             ipvm_gc_report *report, ipvm_error *error);
 
 /* -------------------------------------------------------------- workflows */
 

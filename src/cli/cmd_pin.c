@@ -9,7 +9,6 @@
 #include "cli/progress.h"
 #include "cli/tables.h"
 #include "content/path.h"
-#include "content/walk.h"
 #include "lib/handle.h"
 #include "run/promised.h"
 
@@ -44,47 +43,13 @@ static const struct option pin_options[] = {
     {0, NULL, NULL, NULL},
 };
 
-struct looking {
-    struct store *store;
-    struct cli *cli;
-};
-
-static Status look_for(void *context, const struct walk_visit *visit,
-                       struct error *err)
-{
-    const struct looking *looking = context;
-    char name[CID_TEXT_MAX];
-    if (ipvm_interrupted(looking->cli->vm))
-        return fail(err, STATUS_CANCELLED, "interrupted, nothing was pinned");
-    if (visit->block || store_has(looking->store, visit->cid))
-        return STATUS_OK;
-    cid_to_text(visit->cid, name);
-    return fail(err, STATUS_NOT_FOUND, "block %.100s is not in the store",
-                name);
-}
-
-/* Held first, so that what is found here stays until it is pinned. */
-static Status check_whole(struct cli *cli, const Cid *cid, struct error *err)
-{
-    struct looking looking = {cli->vm->store, cli};
-    const struct walk_options options = {.skip_leaves = true,
-                                         .context = &looking};
-    TRY(store_hold(cli->vm->store, cid, err));
-    TRY(promised_complete(cli->vm->store, cid, err));
-    const Status status =
-        content_walk(cli->vm->store, cid, 1, &options, look_for, err);
-    if (status == STATUS_NOT_FOUND)
-        return fail_in(err, status, "not all below is here");
-    return status;
-}
-
 static Status pin_one(struct cli *cli, struct store_batch *batch,
                       const char *path, Cid *cid, struct error *err)
 {
     const char *name = cli_value(cli, PIN_NAME);
     TRY(content_resolve(cli->vm->store, text_of(path), cid, err));
     if (!cli_flag(cli, PIN_FORCE))
-        TRY(check_whole(cli, cid, err));
+        TRY(promised_keep(cli->vm->store, cid, err));
     store_batch_pin(batch, cid, text_of(name ? name : ""));
     return STATUS_OK;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "content/sources.h"
+#include "content/tree.h"
 #include "lib/handle.h"
 
 _Static_assert((int)IPVM_HOST == (int)STATUS_HOST,
@@ -124,25 +125,27 @@ bool ipvm_interrupted(const ipvm *vm)
 
 /* --- Content ------------------------------------------------------------- */
 
-ipvm_status ipvm_add_file(ipvm *vm, const char *path,
+ipvm_status ipvm_add_path(ipvm *vm, const char *path,
                           const ipvm_add_options *options,
                           char cid[IPVM_CID_MAX], ipvm_error *error)
 {
-    struct content_add_options add = vm->loader.add;
+    struct tree_options tree = {.add = vm->loader.add};
+    struct tree_added added;
     struct error err = {0};
-    Cid root;
     if (options) {
-        add.chunk_bytes = options->chunk_size;
-        add.only_hash = options->only_hash;
-        add.progress = options->on_progress;
-        add.context = options->context;
+        tree.hidden = options->hidden;
+        tree.add.chunk_bytes = options->chunk_size;
+        tree.add.only_hash = options->only_hash;
+        tree.add.progress = options->on_progress;
+        tree.add.context = options->context;
     }
-    Status status = strcmp(path, "-") == 0
-                        ? content_add_file(vm->store, STDIN_FILENO,
-                                           "standard input", &add, &root, &err)
-                        : content_add_path(vm->store, path, &add, &root, &err);
+    Status status =
+        strcmp(path, "-") == 0
+            ? content_add_file(vm->store, STDIN_FILENO, "standard input",
+                               &tree.add, &added.cid, &err)
+            : tree_add(vm->store, path, &tree, &added, &err);
     if (status == STATUS_OK)
-        cid_to_text(&root, cid);
+        cid_to_text(&added.cid, cid);
     return lib_fail(status, &err, error);
 }
 

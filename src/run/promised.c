@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "content/complete.h"
 #include "task/computation.h"
 #include "task/document.h"
 
@@ -92,4 +93,47 @@ Status promised_complete(struct store *store, const Cid *cid,
     arena_deinit(&arena);
     block_unref(block);
     return status;
+}
+
+/* --- Roots ------------------------------------------------------------------- */
+
+static void note_first(void *context, const struct lack *lack)
+{
+    struct lack *first = context;
+    if (first->cid.len == 0)
+        *first = *lack;
+}
+
+static Status fail_lack(const struct lack *lack, struct error *err)
+{
+    char name[CID_TEXT_MAX];
+    cid_to_text(&lack->cid, name);
+    switch (lack->kind) {
+    case LACK_MISSING:
+        return fail(err, STATUS_NOT_FOUND,
+                    "not all below is here: block %.120s is not in the store",
+                    name);
+    case LACK_DAMAGED:
+        return fail(err, STATUS_CORRUPT,
+                    "block %.120s is damaged: see `ipvm fsck --repair`", name);
+    case LACK_MALFORMED:
+        break;
+    }
+    return fail(err, STATUS_INVALID, "block %.120s is malformed", name);
+}
+
+Status promised_keep(struct store *store, const Cid *cid, struct error *err)
+{
+    const struct complete_options options = {.skip_leaves = true};
+    struct lack first = {.cid = {.len = 0}};
+    bool is_complete = false;
+    // Held first, so that what is found here stays until it is a root.
+    TRY(store_hold(store, cid, err));
+    TRY(promised_complete(store, cid, err));
+    struct complete *complete = complete_new(store, &options);
+    Status status =
+        complete_check(complete, cid, note_first, &first, &is_complete, err);
+    complete_free(complete);
+    TRY(status);
+    return is_complete ? STATUS_OK : fail_lack(&first, err);
 }

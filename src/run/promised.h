@@ -21,4 +21,9 @@ Status promised_put_profile(struct store *store, struct error *err);
 Status promised_complete(struct store *store, const Cid *cid,
                          struct error *err);
 
+/* What is to be a root: holds it, completes it, and looks that all below is
+ * here. STATUS_NOT_FOUND, STATUS_CORRUPT, STATUS_INVALID: a block is missing,
+ * damaged, or cannot be read; named. */
+Status promised_keep(struct store *store, const Cid *cid, struct error *err);
+
 #endif

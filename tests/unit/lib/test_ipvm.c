@@ -177,14 +177,14 @@ static void content_goes_in_and_out(void **state)
     const ipvm_add_options name_only = {.only_hash = true};
     write_file(path_of(fixture, "in"), "hello", 5);
     assert_int_equal(
-        ipvm_add_file(vm, path_of(fixture, "in"), &name_only, cid, &error),
+        ipvm_add_path(vm, path_of(fixture, "in"), &name_only, cid, &error),
         IPVM_OK);
     assert_string_equal(cid, HELLO);
     assert_int_equal(ipvm_read(vm, cid, take, &sink, &error), IPVM_NOT_FOUND);
     assert_int_equal(ipvm_add(vm, "hello", 5, cid, &error), IPVM_OK);
     assert_string_equal(cid, HELLO);
     assert_int_equal(
-        ipvm_add_file(vm, path_of(fixture, "in"), NULL, cid, NULL), IPVM_OK);
+        ipvm_add_path(vm, path_of(fixture, "in"), NULL, cid, NULL), IPVM_OK);
     assert_int_equal(ipvm_read(vm, cid, take, &sink, &error), IPVM_OK);
     assert_int_equal(sink.len, 5);
     assert_memory_equal(sink.bytes, "hello", 5);
@@ -210,10 +210,10 @@ static void content_that_cannot_be_had_is_said(void **state)
     assert_int_equal(ipvm_save(vm, HELLO, path_of(fixture, "x"), &error),
                      IPVM_NOT_FOUND);
     assert_int_equal(
-        ipvm_add_file(vm, path_of(fixture, "none"), NULL, cid, &error),
+        ipvm_add_path(vm, path_of(fixture, "none"), NULL, cid, &error),
         IPVM_NOT_FOUND);
     assert_int_equal(
-        ipvm_add_file(vm, path_of(fixture, "guest.wasm"), &huge, cid, &error),
+        ipvm_add_path(vm, path_of(fixture, "guest.wasm"), &huge, cid, &error),
         IPVM_INVALID);
 }
 
@@ -540,6 +540,62 @@ static void a_store_that_is_only_read_answers_what_it_knows(void **state)
     ipvm_close(reader);
 }
 
+/* --- CAR files and roots --------------------------------------------------- */
+
+static void a_tree_moves_to_another_store_as_a_car(void **state)
+{
+    struct fixture *fixture = *state;
+    char cid[IPVM_CID_MAX], there[IPVM_CID_MAX], out[2 * PATH_LEN];
+    const char *roots[] = {cid};
+    ipvm_error error;
+    char tree[2 * PATH_LEN], car[2 * PATH_LEN];
+    snprintf(tree, sizeof tree, "%s", path_of(fixture, "tree"));
+    snprintf(car, sizeof car, "%s", path_of(fixture, "tree.car"));
+    assert_int_equal(mkdir(tree, 0700), 0);
+    write_file(path_of(fixture, "tree/file"), "hello", 5);
+    assert_int_equal(ipvm_add_path(fixture->vm, tree, NULL, cid, &error),
+                     IPVM_OK);
+    assert_int_equal(ipvm_export(fixture->vm, roots, 1, car, NULL, &error),
+                     IPVM_OK);
+    ipvm *other = open_vm(path_of(fixture, "other"));
+    assert_int_equal(ipvm_import(other, car, NULL, there, &error), IPVM_OK);
+    assert_string_equal(there, cid);
+    snprintf(out, sizeof out, "%s", path_of(fixture, "out"));
+    assert_int_equal(ipvm_save(other, cid, out, &error), IPVM_OK);
+    struct stat stat_of;
+    assert_int_equal(stat(path_of(fixture, "out/file"), &stat_of), 0);
+    assert_int_equal(stat_of.st_size, 5);
+    ipvm_close(other);
+    assert_int_equal(ipvm_import(fixture->vm, tree, NULL, there, &error),
+                     IPVM_INVALID);
+}
+
+static void pins_and_names_keep_content(void **state)
+{
+    struct fixture *fixture = *state;
+    char pinned[IPVM_CID_MAX], named[IPVM_CID_MAX], found[IPVM_CID_MAX];
+    ipvm_gc_report report;
+    ipvm_error error;
+    ipvm *vm = fixture->vm;
+    assert_int_equal(ipvm_add(vm, "one", 3, pinned, NULL), IPVM_OK);
+    assert_int_equal(ipvm_add(vm, "two", 3, named, NULL), IPVM_OK);
+    assert_int_equal(ipvm_pin(vm, pinned, "first", &error), IPVM_OK);
+    assert_int_equal(ipvm_name_set(vm, "a/b", named, &error), IPVM_OK);
+    assert_int_equal(ipvm_name_get(vm, "a/b", found, &error), IPVM_OK);
+    assert_string_equal(found, named);
+    assert_int_equal(ipvm_name_get(vm, "a/c", found, &error), IPVM_NOT_FOUND);
+    assert_int_equal(ipvm_name_set(vm, "a//c", named, &error), IPVM_INVALID);
+    // Nothing of that name is here to be kept.
+    assert_int_equal(ipvm_pin(vm,
+                              "bafkreigyz2pzvhcoqxwzq3mjhzzjdqqjxkv2czvd4"
+                              "u2gqzdgqsp2k5lxiq",
+                              NULL, &error),
+                     IPVM_NOT_FOUND);
+    assert_int_equal(ipvm_gc(vm, NULL, &report, &error), IPVM_OK);
+    assert_true(report.blocks_kept >= 2);
+    assert_int_equal(ipvm_unpin(vm, pinned, &error), IPVM_OK);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -558,6 +614,8 @@ int main(void)
         TEST(a_limit_ends_a_run_without_a_result),
         TEST(two_handles_work_at_once),
         TEST(a_store_that_is_only_read_answers_what_it_knows),
+        TEST(a_tree_moves_to_another_store_as_a_car),
+        TEST(pins_and_names_keep_content),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,7 +92,10 @@ static void job(struct host *host, RunVerb verb, Bytes guest,
 
 static void open_host(struct host *host, unsigned threads, Bytes guest)
 {
-    const struct run_host table = {host, no_block, release, on_log};
+    const struct run_host table = {.context = host,
+                                   .block = no_block,
+                                   .release_block = release,
+                                   .log = on_log};
     *host = (struct host){.runner = NULL};
     signals_for_guests();
     assert_ok(
