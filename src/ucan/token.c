@@ -146,14 +146,14 @@ static Status read_pol(struct token *token, const Value *value,
     return policy_read(value, &token->arena, &token->pol, err);
 }
 
-/* The range of values (FORMATS section 1): int64 and uint64, 100 deep. */
+/* The range of values: int64 and uint64, lists and maps 100 deep. */
 static bool is_value(const Value *value, unsigned depth)
 {
-    if (depth > VALUE_DEPTH_MAX)
-        return false;
+    bool is = true;
     if (value->kind == VALUE_INT)
         return !value->negative || value->magnitude <= INT64_MAX;
-    bool is = true;
+    if (value->kind == VALUE_LIST || value->kind == VALUE_MAP)
+        is = depth < VALUE_DEPTH_MAX;
     if (value->kind == VALUE_LIST)
         for (size_t index = 0; index < value->list.count && is; index++)
             is = is_value(&value->list.items[index], depth + 1);
@@ -169,7 +169,7 @@ static Status read_args(struct token *token, const Value *value,
     if (value->kind != VALUE_MAP)
         return fail(err, STATUS_INVALID, "token: .args is %s, not a map",
                     value_kind_name(value->kind));
-    if (!is_value(value, 1))
+    if (!is_value(value, 0))
         return fail(err, STATUS_INVALID,
                     "token: .args is deeper than %d or holds an integer "
                     "below -2^63",
