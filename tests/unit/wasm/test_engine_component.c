@@ -405,7 +405,8 @@ static EngineOutcome component_call(struct component *component,
                                     const struct engine_limits *limits,
                                     struct engine_fault *fault)
 {
-    const struct engine_component_host host = {component, write_log};
+    const struct engine_component_host host = {.context = component,
+                                               .log = write_log};
 
     return engine_component_call(component->module, text_of(name), args,
                                  result, limits, &host, fault);
