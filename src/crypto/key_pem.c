@@ -2,7 +2,7 @@
 /* key_pem.c - secret keys as PKCS#8 in PEM.
  *
  *     SEQUENCE                                    RFC 5958
- *       INTEGER 0 or 1
+ *       INTEGER 0, or 1 if there is a public key
  *       SEQUENCE   OID of the algorithm, for curves OID of the curve
  *       OCTET STRING
  *         Ed25519   OCTET STRING of the seed      RFC 8410
@@ -258,7 +258,8 @@ static const char *read_pkcs8(Bytes der, struct found *found)
         return trouble;
     if (!take(&fields, DER_OCTETS, &inner) ||
         !take_optional(&fields, DER_TAGGED_0, &attributes) ||
-        !take_optional(&fields, DER_PRIMITIVE_1, &public) || fields.len > 0)
+        !take_optional(&fields, DER_PRIMITIVE_1, &public) || fields.len > 0 ||
+        (version == 1) != (public.len > 0))
         return "not PKCS#8";
     if (found->type == KEY_ED25519
             ? !take(&inner, DER_OCTETS, &found->secret) || inner.len > 0
