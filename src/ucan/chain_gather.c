@@ -12,7 +12,7 @@ struct gathering {
     size_t bytes_left;
     /* Of the proof that is looked for now. */
     const Cid *cid;
-    char field[16]; /* ".prf[2]" */
+    char field[32]; /* ".prf[2]" */
 };
 
 Status chain_proof_of_store(void *context, const Cid *cid, struct arena *arena,
