@@ -134,12 +134,14 @@ static Status count_all(struct collector *collector, struct error *err)
     return status;
 }
 
+/* What is not pruned for want of space goes the next time. */
 static Status prune(struct collector *collector, struct error *err)
 {
     bool again = !collector->options->dry_run;
-    while (again)
-        TRY(roots_prune(collector, &again, err));
-    return STATUS_OK;
+    Status status = STATUS_OK;
+    while (again && status == STATUS_OK)
+        status = roots_prune(collector, &again, err);
+    return status == STATUS_FULL ? STATUS_OK : status;
 }
 
 static Status collect(struct collector *collector, struct error *err)
@@ -182,6 +184,11 @@ Status store_gc(struct store *store, const struct gc_options *options,
         queue_settle(store->queue);
         status = collect(collector, err);
     }
+    if (status == STATUS_FULL)
+        status = fail(err, status,
+                      "cannot collect store %.100s: no space left, even to "
+                      "remove; free 1 MiB of its disk and collect again",
+                      store->directory);
     stop_collecting(collector, is_collector);
     mark_deinit(collector);
     free(collector->doomed);

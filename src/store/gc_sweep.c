@@ -18,12 +18,14 @@
 #include "store/apply.h"
 #include "store/batch.h"
 #include "store/gc_private.h"
+#include "store/reserve.h"
 
 enum {
     FOLLOWED_INSIDE = 256, /* more is followed outside of a transaction */
     VISITED_AT_ONCE = 1 << 17,
     REMOVED_FIRST = 4096, /* about 10 ms; more where syncing takes longer */
     REMOVED_AT_ONCE = 1 << 15,
+    REMOVED_LEAST = 8,
     REMOVING_NS_MAX = 50000000, /* others wait that long, and for the sync */
 };
 
@@ -118,6 +120,21 @@ static void clear_keys(struct keys *keys)
     keys->count = keys->visited = 0;
 }
 
+/* On a full disk, where pages are copied before they change: first the
+ * reserve, then fewer at once. What was removed makes room two transactions
+ * later. */
+static bool make_room(struct sweep *sweep)
+{
+    const struct store *store = sweep->collector->store;
+    if (reserve_give(store->directory, RESERVE_FOR_GC))
+        return true;
+    if (sweep->step <= REMOVED_LEAST)
+        return false;
+    sweep->step =
+        sweep->step / 8 > REMOVED_LEAST ? sweep->step / 8 : REMOVED_LEAST;
+    return true;
+}
+
 static Status do_steps(struct sweep *sweep, Step *step, const char *phase,
                        struct error *err)
 {
@@ -132,6 +149,8 @@ static Status do_steps(struct sweep *sweep, Step *step, const char *phase,
             TRY(tables_grow(collector->store->tables, err));
             continue;
         }
+        if (status == STATUS_FULL && make_room(sweep))
+            continue;
         TRY(status);
         forget_cached(sweep);
         report->blocks_removed += sweep->next.removed - done.removed;
@@ -288,12 +307,17 @@ static Status sweep_rows(struct sweep *sweep, TableEach *visit,
     return STATUS_OK;
 }
 
+static size_t rows_at_once(const struct sweep *sweep)
+{
+    return sweep->step < REMOVED_FIRST ? sweep->step : REMOVED_FIRST;
+}
+
 /* False: this was enough for one transaction. */
 static bool goes_on(struct sweep *sweep, Bytes key)
 {
     struct keys *keys = sweep->keys;
     sweep->next.is_done =
-        keys->count < REMOVED_FIRST && keys->visited < 2 * REMOVED_FIRST;
+        keys->count < rows_at_once(sweep) && keys->visited < 2 * REMOVED_FIRST;
     if (!sweep->next.is_done)
         return false;
     keys->visited++;
@@ -340,7 +364,7 @@ static Status sweep_expired(struct sweep *sweep, struct error *err)
     struct progress *next = &sweep->next;
     const size_t first = next->index;
     while (next->index < collector->expired_count &&
-           next->index - first < REMOVED_FIRST) {
+           next->index - first < rows_at_once(sweep)) {
         const Bytes key = hash_view(&collector->expired[next->index++]);
         struct memo_entry entry;
         Bytes row;

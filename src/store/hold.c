@@ -228,10 +228,11 @@ static Status hold_all(struct store *store, const Cid **cids, size_t count,
     Status status = count > 0 ? become_holder(store, err) : STATUS_OK;
     if (status == STATUS_OK && count > 0) {
         status = write_once(store, cids, count, err);
-        while (status == STATUS_LIMIT) {
-            status = tables_grow(store->leases, err);
-            if (status == STATUS_OK)
-                status = write_once(store, cids, count, err);
+        while (status == STATUS_LIMIT || status == STATUS_FULL) {
+            status = leases_room(store, status, err);
+            if (status != STATUS_OK)
+                break;
+            status = write_once(store, cids, count, err);
         }
     }
     for (size_t index = 0; index < count && status == STATUS_OK; index++)

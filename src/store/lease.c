@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/reserve.h"
 #include "store/store_private.h"
 
 enum {
@@ -99,8 +100,11 @@ static Status open_leases(struct store *store, struct error *err)
     const size_t len = strlen(store->directory) + sizeof name + sizeof "/.mdb";
     char *path = heap_alloc(len);
     snprintf(path, len, "%s/%s.mdb", store->directory, name);
-    Status status = tables_open_lmdb(
-        path, &(struct tables_options){.leases = true}, &store->leases, err);
+    const struct tables_options how = {.leases = true};
+    Status status = tables_open_lmdb(path, &how, &store->leases, err);
+    if (status == STATUS_FULL &&
+        reserve_give(store->directory, RESERVE_FOR_LEASES))
+        status = tables_open_lmdb(path, &how, &store->leases, err);
     free(path);
     return status;
 }
@@ -108,6 +112,16 @@ static Status open_leases(struct store *store, struct error *err)
 void leases_close(struct store *store)
 {
     tables_close(store->leases);
+}
+
+Status leases_room(struct store *store, Status status, struct error *err)
+{
+    if (status == STATUS_LIMIT)
+        return tables_grow(store->leases, err);
+    if (status == STATUS_FULL &&
+        reserve_give(store->directory, RESERVE_FOR_LEASES))
+        return STATUS_OK;
+    return status;
 }
 
 /* Opened at the first use. `*sweep`: it is time to look for expired ones. */
@@ -228,8 +242,8 @@ Status lease_take(struct store *store, const Hash *key, uint64_t owner,
     *left_ms = 0;
     TRY(leases_of(store, &leases, &sweep, err));
     Status status = take_once(leases, key, wanted, sweep, left_ms, err);
-    while (status == STATUS_LIMIT) {
-        TRY(tables_grow(leases, err));
+    while (status == STATUS_LIMIT || status == STATUS_FULL) {
+        TRY(leases_room(store, status, err));
         status = take_once(leases, key, wanted, sweep, left_ms, err);
     }
     return status;

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "store/apply.h"
+#include "store/reserve.h"
 #include "store/thread.h"
 #include "store/touched.h"
 
@@ -196,14 +197,29 @@ static Status write_once(struct queue *queue, struct store_batch *const *group,
     return status;
 }
 
-/* Until the map is large enough. */
+static bool only_removes(struct store_batch *const *group, size_t count)
+{
+    for (size_t index = 0; index < count; index++)
+        for (const struct operation *each = group[index]->first; each;
+             each = each->next)
+            if (each->kind != OPERATION_REMOVE)
+                return false;
+    return count > 0;
+}
+
+/* Until the map is large enough. What makes a store smaller may use the
+ * reserve. */
 static Status write_growing(struct queue *queue,
                             struct store_batch *const *group, size_t count,
                             size_t hit_count, struct error *err)
 {
     Status status = write_once(queue, group, count, hit_count, err);
-    while (status == STATUS_LIMIT) {
-        TRY(tables_grow(queue->tables, err));
+    while (status == STATUS_LIMIT ||
+           (status == STATUS_FULL && only_removes(group, count) &&
+            reserve_give(store_directory(group[0]->store),
+                         RESERVE_FOR_REMOVING))) {
+        if (status == STATUS_LIMIT)
+            TRY(tables_grow(queue->tables, err));
         status = write_once(queue, group, count, hit_count, err);
     }
     return status;

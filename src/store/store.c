@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "store/reserve.h"
 #include "store/store_private.h"
 
 static struct store *store_new(const char *directory, struct tables *tables)
@@ -39,6 +40,8 @@ Status store_open(const char *directory, const struct store_options *options,
     TRY(tables_open_lmdb(directory, &how, &tables, err));
     *out = store_new(directory, tables);
     (*out)->read_only = how.read_only;
+    if (!how.read_only)
+        reserve_make(directory);
     return STATUS_OK;
 }
 

@@ -53,6 +53,10 @@ Status store_check_bytes(Bytes multihash, Bytes bytes);
 /* Does anybody hold it? In a transaction of the leases. */
 bool lease_is_held(struct transaction *transaction, const Hash *key);
 
+/* After a transaction of the leases that came out as `status`: STATUS_OK if
+ * there is room now for what it lacked, else `status`. */
+Status leases_room(struct store *store, Status status, struct error *err);
+
 /* Ends what store_private holds about leases. */
 void leases_close(struct store *store);
 

@@ -151,4 +151,34 @@ expect_true "where the file may not grow a collection ends well or says so" \
 expect_true "what is pinned is whole" bash -c "'$IPVM' cat $kept | cmp - large"
 expect "and with room again it goes" ipvm gc "${NOW[@]}"
 expect_true "  away" test "$(blocks)" -lt "$before"
+
+# A store keeps a mebibyte back for that, where there was plenty.
+mkdir small
+if ((EUID == 0)) && mount -t tmpfs -o size=40m tmpfs small 2> /dev/null; then
+    export IPVM_STORE=$WORK/small/store
+    head -c 8000000 /dev/urandom > other
+    kept=$(ipvm add -q large --chunk-size 65536)
+    ipvm add -q other --chunk-size 65536 > /dev/null
+    [[ ! -f primes.wasm ]] || ipvm run primes.wasm count 0 100 > /dev/null
+    rm "$IPVM_STORE"/leases-* 2> /dev/null # as after a boot
+    cat /dev/zero > small/fill 2> /dev/null
+    ipvm add -q one > /dev/null 2>&1
+    cat /dev/zero > small/more 2> /dev/null
+    expect_true "not a byte is left" test "$(df --output=avail small | tail -n 1)" -eq 0
+    head -c 3000000 /dev/urandom > third
+    expect_code 5 "nothing is added to a full disk" ipvm add third
+    if [[ -f primes.wasm ]]; then
+        expect "what is known is answered" ipvm run primes.wasm count 0 100
+        expect_output 25
+    fi
+    expect "a pin is taken away" ipvm unpin other
+    expect "what it kept goes" ipvm gc "${NOW[@]}" --json
+    expect_true "  all of it" test "$(number bytes_removed)" -gt 8000000
+    expect "there is room then" ipvm add third --chunk-size 65536
+    expect_true "what is pinned is whole" bash -c "'$IPVM' cat $kept | cmp - large"
+    expect "nothing is wrong" ipvm fsck
+    umount small
+else
+    skip "cannot mount a tmpfs: a full disk not tried"
+fi
 finish
