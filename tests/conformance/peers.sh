@@ -5,16 +5,16 @@
 #
 #   peers SCRIPT.mjs ARGUMENT…   runs it with the packages of package.json; its
 #                                "ok" and "not ok" lines are checks
-#   peer_program                 the path of program_peer
+#   peer_program [NAME]          the path of program_peer, or of another
 
 peer_program() {
     local build=${IPVM_BUILD:-$ROOT/build/release}
-    local program
+    local program name=${1:-program_peer}
     for program in "$build" "$build/../debug" "${build}d"; do
-        program=$program/tests/conformance/program_peer
+        program=$program/tests/conformance/$name
         [[ ! -x $program ]] || { echo "$program"; return; }
     done
-    echo "program_peer is not built: make tests" >&2
+    echo "$name is not built: make tests" >&2
 }
 
 peers() {
