@@ -64,6 +64,7 @@ typedef Status ChainProof(void *context, const Cid *cid, struct arena *arena,
 ChainProof chain_proof_of_store;
 
 /* Delegations that were read and verified, shared by the threads of a process.
+ * It saves that work, and changes no answer: proofs have to be there again.
  * The least recently used are forgotten beyond `bytes_max` of memory. */
 struct chain_cache;
 struct chain_cache *chain_cache_new(size_t bytes_max);

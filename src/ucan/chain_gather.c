@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* chain_gather.c - the proofs of an invocation, from the cache or from where
- * the caller keeps them. Nothing is verified here, so all of it is bounded:
+/* chain_gather.c - the proofs of an invocation, from where the caller keeps
+ * them; those in the cache are not read again. Nothing is verified here, so all of it is bounded:
  * TOKEN_PROOFS_MAX look-ups, CHAIN_BYTES_MAX bytes decoded. */
 #include <stdio.h>
 
@@ -73,7 +73,25 @@ static Status read_proof(struct gathering *gathering, Bytes bytes,
     return STATUS_OK;
 }
 
-static Status fetch_proof(struct gathering *gathering, struct proof **out)
+/* A verified one, if it may be used here. */
+static struct proof *cached_proof(const struct gathering *gathering,
+                                  Bytes bytes)
+{
+    const struct chain_options *options = gathering->check->options;
+    if (!options->cache)
+        return NULL;
+    struct proof *proof = chain_cache_get(options->cache, gathering->cid);
+    if (proof && bytes_equal(proof_token(proof)->bytes, bytes) &&
+        (options->rc1_too || !proof_token(proof)->is_rc1))
+        return proof;
+    proof_unref(proof);
+    return NULL;
+}
+
+/* What is cached has to be there all the same: whether a chain is complete does
+ * not depend on what this process has seen before. */
+static Status fetch_proof(struct gathering *gathering, struct proof **out,
+                          bool *is_verified)
 {
     const struct chain_options *options = gathering->check->options;
     Status status = STATUS_NOT_FOUND;
@@ -92,20 +110,9 @@ static Status fetch_proof(struct gathering *gathering, struct proof **out)
     if (bytes.len > gathering->bytes_left)
         return refuse(gathering, CHAIN_INVALID_CLAIM,
                       "the proofs have more than 1 MiB together");
-    return read_proof(gathering, bytes, out);
-}
-
-/* A verified one, if it may be used here. */
-static struct proof *cached_proof(const struct gathering *gathering)
-{
-    const struct chain_options *options = gathering->check->options;
-    if (!options->cache)
-        return NULL;
-    struct proof *proof = chain_cache_get(options->cache, gathering->cid);
-    if (!proof || options->rc1_too || !proof_token(proof)->is_rc1)
-        return proof;
-    proof_unref(proof);
-    return NULL;
+    *out = cached_proof(gathering, bytes);
+    *is_verified = *out != NULL;
+    return *is_verified ? STATUS_OK : read_proof(gathering, bytes, out);
 }
 
 static Status gather_one(struct gathering *gathering, size_t index)
@@ -113,20 +120,15 @@ static Status gather_one(struct gathering *gathering, size_t index)
     struct check *check = gathering->check;
     gathering->cid = &check->invocation->proofs[index];
     snprintf(gathering->field, sizeof gathering->field, ".prf[%zu]", index);
+    struct proof *proof;
     TRY(check_name(gathering, index));
-    struct proof *proof = cached_proof(gathering);
-    check->verified[index] = proof != NULL;
-    if (!proof)
-        TRY(fetch_proof(gathering, &proof));
+    TRY(fetch_proof(gathering, &proof, &check->verified[index]));
     check->proofs[index] = proof;
     check->tokens[index] = proof_token(proof);
     check->count = index + 1;
     if (proof_token(proof)->kind != TOKEN_DELEGATION)
         return refuse(gathering, CHAIN_INVALID_CLAIM,
                       "this proof is an invocation, not a delegation");
-    if (proof_token(proof)->bytes.len > gathering->bytes_left)
-        return refuse(gathering, CHAIN_INVALID_CLAIM,
-                      "the proofs have more than 1 MiB together");
     gathering->bytes_left -= proof_token(proof)->bytes.len;
     arena_reset(&gathering->arena);
     return STATUS_OK;
