@@ -193,7 +193,7 @@ static bool is_on_the_way(const struct healer *healer, const Hash *concrete)
 static Status compute_again(struct healer *healer, const Hash *concrete,
                             struct error *err)
 {
-    struct workflow *workflow;
+    struct workflow *workflow = NULL;
     struct block *block;
     if (healer->depth == HEAL_DEPTH_MAX)
         return fail(err, STATUS_NOT_FOUND,
