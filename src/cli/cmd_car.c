@@ -16,8 +16,8 @@
 #include "content/path.h"
 #include "lib/handle.h"
 #include "run/answers.h"
+#include "run/answers_trust.h"
 #include "run/export.h"
-#include "run/trust.h"
 
 static Value cid_value(const Cid *cid, struct arena *arena)
 {
@@ -172,7 +172,7 @@ struct came {
     struct car_imported car;
     struct car_missing missing;
     uint64_t heads; /* roots that are answers */
-    struct trust_report trusted;
+    struct answers_report trusted;
 };
 
 static bool is_answers(struct store *store, const Cid *root)
@@ -191,13 +191,13 @@ static Status take_answers(struct cli *cli, struct came *came,
 {
     struct store *store = cli->vm->store;
     for (size_t index = 0; index < came->car.root_count; index++) {
-        struct trust_report report;
+        struct answers_report report;
         if (!is_answers(store, &came->car.roots[index]))
             continue;
         came->heads++;
         if (!cli_flag(cli, IMPORT_TRUST_ANSWERS))
             continue;
-        TRY(trust_answers(store, &came->car.roots[index], &report, err));
+        TRY(answers_trust(store, &came->car.roots[index], &report, err));
         if (came->trusted.refused > 0)
             memcpy(report.why, came->trusted.why, sizeof report.why);
         report.entered += came->trusted.entered;
@@ -227,7 +227,7 @@ static Status import_one(struct cli *cli, int file, struct came *came,
     return take_answers(cli, came, err);
 }
 
-static Value answers_value(const struct trust_report *trusted,
+static Value answers_value(const struct answers_report *trusted,
                            struct arena *arena)
 {
     struct value_entry entries[] = {

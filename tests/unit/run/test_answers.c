@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "ipld/dag_cbor.h"
-#include "run/trust.h"
+#include "run/answers_trust.h"
 #include "task/computation.h"
 
 #define assert_ok(call) assert_int_equal((int)(call), (int)STATUS_OK)
@@ -210,17 +210,17 @@ static Hash put_result(struct store *store, struct arena *arena, Text branch,
     return put_value(store, &value, arena);
 }
 
-static struct trust_report trust_one(struct store *store,
-                                     const Hash *computation,
-                                     const Hash *result)
+static struct answers_report trust_one(struct store *store,
+                                       const Hash *computation,
+                                       const Hash *result)
 {
     struct answer answer = {*computation, *result};
-    struct trust_report report;
+    struct answers_report report;
     struct error err = {0};
     size_t count = 1;
     Cid head;
     assert_ok(answers_encode(&answer, &count, put, store, &head, &err));
-    assert_ok(trust_answers(store, &head, &report, &err));
+    assert_ok(answers_trust(store, &head, &report, &err));
     return report;
 }
 
@@ -234,7 +234,7 @@ static void a_trusted_answer_is_in_the_memo_and_says_so(void **state)
     Hash computation = put_computation(store, &arena, &argument);
     Hash good = put_result(store, &arena, TEXT("ok"), value_uint(2));
     Hash other = put_result(store, &arena, TEXT("ok"), value_uint(3));
-    struct trust_report report = trust_one(store, &computation, &good);
+    struct answers_report report = trust_one(store, &computation, &good);
     assert_int_equal(report.entered, 1);
     assert_ok(memo_get(store, &computation, &entry, NULL));
     assert_int_equal(entry.provenance, MEMO_RECEIPT);
@@ -282,7 +282,7 @@ static void what_cannot_be_an_answer_is_refused(void **state)
     };
     for (size_t row = 0; row < sizeof rows / sizeof rows[0]; row++) {
         struct memo_entry entry;
-        struct trust_report report =
+        struct answers_report report =
             trust_one(store, &rows[row].computation, &rows[row].result);
         if (report.refused != 1 || report.why[0] == '\0')
             fail_msg("row %zu was not refused: %s", row, rows[row].why);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* trust.h - answers that somebody else gives (answers.h) become memo entries,
- * because whoever imports them says so. Thread: any; the store's. */
-#ifndef IPVM_RUN_TRUST_H
-#define IPVM_RUN_TRUST_H
+/* answers_trust.h - answers that somebody else gives (answers.h) become memo
+ * entries, because whoever imports them says so; no rule of trust.h is asked,
+ * then or later. Thread: any; the store's. */
+#ifndef IPVM_RUN_ANSWERS_TRUST_H
+#define IPVM_RUN_ANSWERS_TRUST_H
 
 #include "store/store.h"
 
-struct trust_report {
+struct answers_report {
     uint64_t entered; /* new memo entries, of provenance MEMO_RECEIPT */
     uint64_t known;   /* the memo had the same result */
     uint64_t alarms;  /* the memo had another, and keeps it */
@@ -18,7 +19,7 @@ struct trust_report {
  * computation is a pure one in normal form that can be read here (known
  * profile, no promise), its result a normal result, and all blocks of that
  * result are in the store. STATUS_INVALID: the block is none of answers. */
-Status trust_answers(struct store *store, const Cid *head,
-                     struct trust_report *out, struct error *err);
+Status answers_trust(struct store *store, const Cid *head,
+                     struct answers_report *out, struct error *err);
 
 #endif
