@@ -32,13 +32,15 @@ static int read_passphrase(struct keys *keys, const char *path, char *out,
             got = read(file, out + len, max - len);
             len += got > 0 ? (size_t)got : 0;
         } while (got > 0 && len < max && !memchr(out, '\n', len));
-        close(file);
     }
+    const int why = errno;
+    if (file >= 0)
+        close(file);
     keys->has_complained = true; // Unless all is well.
     if (got < 0) {
         cli_error(keys->cli, EXIT_TROUBLE,
                   "cannot read the passphrase file %s: %s", path,
-                  strerror(errno));
+                  strerror(why));
         return -1;
     }
     const char *newline = memchr(out, '\n', len);
@@ -201,7 +203,10 @@ int keys_get(struct keys *keys, const char *name_or_did,
         if (status == STATUS_OK)
             status = keyring_get(&keys->ring, entry.name, out, &err);
     }
-    return status == STATUS_OK ? EXIT_OK : say_failed(keys->cli, status, &err);
+    if (status == STATUS_OK)
+        return EXIT_OK;
+    return keys->has_complained ? EXIT_INPUT
+                                : say_failed(keys->cli, status, &err);
 }
 
 int cli_key(struct cli *cli, const char *name_or_did, struct secret_key **out)
