@@ -249,13 +249,38 @@ void run_tell(struct run *run, RunEventKind kind, uint32_t task)
     run->options.event(run->options.context, run, &event);
 }
 
+static const char *message_of(const struct run *run, uint32_t task)
+{
+    for (size_t index = run->message_count; index-- > 0;)
+        if (run->messages[index].task == task)
+            return run->messages[index].text;
+    return "";
+}
+
+/* What ended by itself is stated; what was stopped, or waited in vain, is not.
+ */
+static void record_end(struct run *run, uint32_t task,
+                       const struct schedule_task_state *state)
+{
+    struct run_outcome outcome = {0};
+    if (state->by == BY_MERGING || state->end == END_CANCELLED ||
+        state->end == END_BLOCKED)
+        return;
+    snprintf(outcome.message, sizeof outcome.message, "%s",
+             message_of(run, task));
+    run_record_pending(run, task, state->end, &outcome);
+}
+
 static void finished(struct run *run, uint32_t task)
 {
     struct schedule_task_state state;
     schedule_state(run->schedule, task, &state);
+    if (state.out == OUT_END)
+        record_end(run, task, &state);
     if (state.by == BY_UPSTREAM && !run->tasks[task].has_result) {
         run_keep_upstream(run, task);
         run_record_symbolic(run, task);
+        run_record_pending(run, task, END_NONE, NULL);
     } else if (state.by == BY_MERGING && state.out != OUT_END) {
         const struct run_task *source = &run->tasks[state.cause];
         struct run_task *mine = &run->tasks[task];
@@ -401,6 +426,7 @@ static struct run *run_new(struct executor *executor, struct modules *modules,
     run->tasks = heap_array((size_t)workflow->count + 1, sizeof *run->tasks);
     run->start_ns = clock_monotonic_ns();
     random_bytes(&run->owner, sizeof run->owner);
+    buffer_init(&run->pending, RUN_PENDING_MAX);
     const struct executor_options *limits = executor_options(executor);
     struct schedule_options schedule_options = {
         .memory_total = limits->memory_total,
@@ -466,6 +492,7 @@ void run_free(struct run *run)
     for (uint32_t task = 0; run->held_count > 0; task++)
         block_unref(run_take_block(run, task));
     store_batch_free(run->batch);
+    buffer_deinit(&run->pending);
     schedule_free(run->schedule);
     for (size_t index = 0; index < run->message_count; index++)
         free(run->messages[index].text);
@@ -518,14 +545,6 @@ bool run_succeeded(const struct run *run)
 void run_counts(const struct run *run, struct schedule_counts *out)
 {
     schedule_counts(run->schedule, out);
-}
-
-static const char *message_of(const struct run *run, uint32_t task)
-{
-    for (size_t index = run->message_count; index-- > 0;)
-        if (run->messages[index].task == task)
-            return run->messages[index].text;
-    return "";
 }
 
 void run_report(const struct run *run, uint32_t task,

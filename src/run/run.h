@@ -53,6 +53,7 @@ struct run_options {
     bool metered;     /* count fuel */
     bool no_heal;     /* what lacks a block is not helped: see heal.h */
     bool cross_check; /* run each on the other engine too and compare */
+    bool no_receipts; /* nothing is kept that receipts are made from */
     uint32_t tick_ms; /* how often RUN_TICK; 0: never */
     Text remember_as; /* under which name the run is kept for `explain`;
                           empty: the workflow's name, or not at all */

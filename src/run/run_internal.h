@@ -5,6 +5,7 @@
 #define IPVM_RUN_RUN_INTERNAL_H
 
 #include "run/run.h"
+#include "store/pending.h"
 
 /* A worker gets tasks ahead of the one it runs if they are so short that a
  * round trip for each would cost more: as many as take AHEAD_NS. Long ones wait
@@ -13,6 +14,7 @@ enum {
     AHEAD_MAX = 31,
     AHEAD_NS = 2 * 1000 * 1000,
     BLOCKS_HELD_MAX = 4096, /* computations kept at hand, not read again */
+    RUN_PENDING_MAX = 64 << 20,
 };
 
 /* One task of a run; zero until somebody asks. */
@@ -51,10 +53,11 @@ struct run {
     /* What is not yet on its way, or NULL: see run_settle(). */
     struct store_batch *batch;
     size_t batch_bytes;
-    bool batch_is_wanted; /* it holds more than computations */
-    size_t task_bytes;    /* new blocks of the task at hand */
-    const Hash *producer; /* what makes the blocks of the sink, or NULL */
-    uint32_t held_count;  /* tasks with a `block` */
+    bool batch_is_wanted;  /* it holds more than computations */
+    size_t task_bytes;     /* new blocks of the task at hand */
+    struct buffer pending; /* of the batch: receipts.h's row; see pending.h */
+    const Hash *producer;  /* what makes the blocks of the sink, or NULL */
+    uint32_t held_count;   /* tasks with a `block` */
     bool wrote;
     struct run_call **open; /* calls not over yet */
     uint32_t lacking;       /* of them: those that lack a block */
@@ -98,6 +101,10 @@ void run_record_symbolic(struct run *run, uint32_t task);
 void run_record_result(struct run *run, uint32_t task,
                        const struct result *result,
                        const struct run_outcome *outcome);
+/* The task came out in this run, not from the memo: a receipt of it is to be,
+ * sealed later (receipts.h). `outcome` NULL: nothing ran. */
+void run_record_pending(struct run *run, uint32_t task, End end,
+                        const struct run_outcome *outcome);
 /* Gives the batch to the store's writer. */
 void run_batch_send(struct run *run);
 /* Before the store is asked about results, or a guest may ask for blocks: what

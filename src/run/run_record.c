@@ -25,6 +25,9 @@ void run_batch_send(struct run *run)
 {
     if (!run->batch)
         return;
+    if (run->pending.len > 0)
+        store_batch_pending(run->batch, buffer_bytes(&run->pending));
+    buffer_clear(&run->pending);
     // What is lost is told by store_flush().
     store_commit_async(run->batch, NULL, NULL);
     run->batch = NULL;
@@ -119,6 +122,47 @@ void run_record_symbolic(struct run *run, uint32_t task)
     free(through);
 }
 
+static const char *engine_name(const struct run *run)
+{
+    return executor_options(run->executor)->engine == RUN_ENGINE_WASMI
+               ? "wasmi"
+               : "wasmtime";
+}
+
+void run_record_pending(struct run *run, uint32_t task, End end,
+                        const struct run_outcome *outcome)
+{
+    const struct run_task *state = &run->tasks[task];
+    struct pending_task pending = {
+        .task = task,
+        .has_comp = state->has_concrete,
+        .has_res = end == END_NONE,
+        .end = (uint8_t)end,
+        .comp = state->concrete,
+        .res = state->result,
+    };
+    struct pending_row head = {.at_s = clock_wall_s()};
+    if (outcome) {
+        const struct run_cost *cost = &outcome->cost;
+        pending.cost = (struct receipt_cost){
+            cost->wall_ns, cost->cpu_ns,   cost->memory_peak,
+            cost->fuel,    cost->bytes_in, cost->bytes_out};
+        pending.words = text_of(outcome->message);
+    }
+    if (run->options.no_receipts)
+        return;
+    if (run->pending.len == 0) {
+        bool known =
+            cid_sha256(&run->workflow->cid, CODEC_DAG_CBOR, &head.workflow);
+        ASSERT(known);
+        head.engine = text_of(engine_name(run));
+        pending_begin(&run->pending, &head);
+    }
+    pending_add(&run->pending, &pending);
+    batch_of(run);
+    run->batch_is_wanted = true;
+}
+
 void run_record_result(struct run *run, uint32_t task,
                        const struct result *result,
                        const struct run_outcome *outcome)
@@ -136,15 +180,13 @@ void run_record_result(struct run *run, uint32_t task,
         .made_s = clock_wall_s(),
     };
     run->tasks[task].stored_bytes = entry.stored_bytes;
-    snprintf(entry.engine, sizeof entry.engine, "%s",
-             executor_options(run->executor)->engine == RUN_ENGINE_WASMI
-                 ? "wasmi"
-                 : "wasmtime");
+    snprintf(entry.engine, sizeof entry.engine, "%s", engine_name(run));
     struct store_batch *batch = batch_of(run);
     store_batch_block(batch, &result->cid, result->block);
     store_batch_memo(batch, &state->concrete, &entry);
     store_batch_producer(batch, &result->cid, &state->concrete);
     run_record_symbolic(run, task);
+    run_record_pending(run, task, END_NONE, outcome);
     run->batch_bytes += result->block.len;
     run->batch_is_wanted = true;
     if (run->batch_bytes > BATCH_BYTES)

@@ -14,6 +14,7 @@
 
 #include "store/memo_entry.h"
 #include "store/name.h"
+#include "store/pending.h"
 
 enum { JOINED_MAX = CID_BYTES_MAX + SHA256_LEN };
 
@@ -62,9 +63,9 @@ static Status apply_keep(struct transaction *transaction,
 }
 
 /* alarms: concrete ‖ other result → len | first result | other entry */
-static Status raise_alarm(struct transaction *transaction, Bytes concrete,
-                          const struct memo_entry *first,
-                          const struct memo_entry *other, struct error *err)
+Status apply_alarm(struct transaction *transaction, Bytes concrete,
+                   const struct memo_entry *first,
+                   const struct memo_entry *other, struct error *err)
 {
     uint8_t value[1 + CID_BYTES_MAX + MEMO_ENTRY_BYTES_MAX];
     value[0] = first->result.len;
@@ -92,7 +93,7 @@ static Status meet_old_entry(struct transaction *transaction,
         *wins = false;
         return STATUS_OK;
     }
-    TRY(raise_alarm(transaction, operation->key, &first, &entry, err));
+    TRY(apply_alarm(transaction, operation->key, &first, &entry, err));
     Bytes block = {first.result.bytes, 0};
     if (cid_hash_code(&first.result) != HASH_IDENTITY)
         TRY(look(transaction, TABLE_BLOCKS, cid_multihash(&first.result),
@@ -260,6 +261,8 @@ static Status apply_operation(struct transaction *transaction,
                                   operation->key, err);
     case OPERATION_NAME:
         return name_apply(transaction, operation->key, operation->value, err);
+    case OPERATION_PENDING:
+        return pending_apply(transaction, operation->value, err);
     }
     ASSERT(false);
     return STATUS_INVALID;

@@ -14,6 +14,11 @@ Status apply_batch(struct transaction *transaction,
 Status apply_forget(struct transaction *transaction, Bytes concrete,
                     struct error *err);
 
+/* Keeps that `concrete` came to another result than `first`. */
+Status apply_alarm(struct transaction *transaction, Bytes concrete,
+                   const struct memo_entry *first,
+                   const struct memo_entry *other, struct error *err);
+
 /* Adds counted hits to their entries. */
 Status apply_hits(struct transaction *transaction, const struct hit *hits,
                   size_t count, struct error *err);

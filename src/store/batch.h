@@ -17,6 +17,7 @@ enum operation_kind {
     OPERATION_PUT,      /* key, value; the last writer wins */
     OPERATION_REMOVE,   /* key */
     OPERATION_NAME,     /* key; value one version: seconds (8), CID */
+    OPERATION_PENDING,  /* value; the row's number is found when written */
 };
 
 struct operation {

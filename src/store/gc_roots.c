@@ -10,6 +10,7 @@
 #include "store/gc_private.h"
 #include "store/hold.h"
 #include "store/name.h"
+#include "store/pending.h"
 #include "store/touched.h"
 
 enum { PRUNED_AT_ONCE = 256 };
@@ -91,6 +92,23 @@ static bool add_touched(void *context, Bytes key, Bytes value)
     place_set(&collector->touched, key);
     return true;
 }
+
+/* --- Receipts to be ------------------------------------------------------ */
+
+static void add_pending_root(void *context, const Cid *cid)
+{
+    mark_add(context, cid_bytes(cid));
+}
+
+/* What is not sealed yet needs its workflow and its results. */
+static bool add_pending(void *context, Bytes key, Bytes value)
+{
+    if (table_value_of_row(TABLE_PENDING, key, &value))
+        pending_roots(value, add_pending_root, context);
+    return true;
+}
+
+/* --- Touched, again ------------------------------------------------------ */
 
 static Status read_touched(struct collector *collector,
                            struct transaction *transaction, struct error *err)
@@ -196,7 +214,11 @@ Status roots_read_lately(struct collector *collector, struct error *err)
     struct transaction transaction;
     collector->is_lately = true;
     TRY(tables_read(collector->store->tables, &transaction, err));
-    const Status status = read_touched(collector, &transaction, err);
+    Status status = read_touched(collector, &transaction, err);
+    if (status == STATUS_OK)
+        status =
+            transaction_walk(&transaction, TABLE_PENDING, (Bytes){NULL, 0},
+                             add_pending, collector, err);
     transaction_end(&transaction);
     return status == STATUS_OK ? read_holds(collector, false, err) : status;
 }

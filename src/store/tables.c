@@ -50,6 +50,7 @@ static bool is_checked(enum table table)
            table == TABLE_PRODUCER || table == TABLE_PINS ||
            table == TABLE_NAMES || table == TABLE_TOUCHED ||
            table == TABLE_REVOCATIONS || table == TABLE_REPLAYS ||
+           table == TABLE_PENDING || table == TABLE_RECEIPTS ||
            (table >= TABLE_NOTE_FILE && table <= TABLE_NOTE_LAST_RUN);
 }
 

@@ -34,6 +34,12 @@ enum table {
     TABLE_HOLDS, /* beside the leases */
     TABLE_REVOCATIONS,
     TABLE_REPLAYS,
+    TABLE_PENDING, /* the next six: receipts.h, log.h */
+    TABLE_RECEIPTS,
+    TABLE_RECEIPTS_OF,
+    TABLE_LOG,
+    TABLE_HEADS,
+    TABLE_TOKENS,
     TABLE_COUNT
 };
 

@@ -44,6 +44,12 @@ static const char *const database_names[TABLE_COUNT] = {
     [TABLE_HOLDS] = "holds",
     [TABLE_REVOCATIONS] = "revocations",
     [TABLE_REPLAYS] = "replays",
+    [TABLE_PENDING] = "pending",
+    [TABLE_RECEIPTS] = "receipts",
+    [TABLE_RECEIPTS_OF] = "receipts_of",
+    [TABLE_LOG] = "log",
+    [TABLE_HEADS] = "heads",
+    [TABLE_TOKENS] = "tokens",
 };
 
 /* LMDB says EIO when a write is cut short, which is how a disk (or a limit on
