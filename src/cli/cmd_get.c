@@ -240,6 +240,8 @@ static int cat_range(struct cli *cli)
 
 int command_cat(struct cli *cli)
 {
+    // Blocks may be small.
+    setvbuf(stdout, NULL, _IOFBF, 128 << 10);
     if (cli_flag(cli, CAT_OFFSET) || cli_flag(cli, CAT_LENGTH))
         return cat_range(cli);
     int code = cli_open(cli, NULL);

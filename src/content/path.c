@@ -134,7 +134,8 @@ static Status enter_directory(struct descent *descent,
 /* `*is_unixfs` false: it is to be gone down as it stands. */
 static Status enter_unixfs(struct descent *descent, bool *is_unixfs)
 {
-    const struct unixfs_source source = {get_block, release_block, descent};
+    const struct unixfs_source source = {
+        .get = get_block, .release = release_block, .context = descent};
     struct unixfs_info info;
     struct error inner = {0};
     descent->missing.len = 0;

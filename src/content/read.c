@@ -7,14 +7,28 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "content/ahead.h"
 #include "content/content.h"
+#include "content/file_output.h"
 #include "content/tree.h"
 #include "crypto/hash.h"
 #include "ipld/unixfs.h"
 
-enum { PATH_ROOM = 4096, PIECE = 1 << 20 };
+enum { PATH_ROOM = 4096 };
 
 /* --- Blocks for the UnixFS reader ---------------------------------------- */
+
+static Status name_missing(const Cid *cid, Status status, struct error *err)
+{
+    char text[CID_TEXT_MAX];
+    if (status != STATUS_NOT_FOUND)
+        return status;
+    cid_to_text(cid, text);
+    return fail(err, status,
+                "block %s is not in the store: add its file again, or "
+                "`ipvm run --no-memo` what made it",
+                text);
+}
 
 static Status get_block(void *context, Bytes cid, struct unixfs_block *out,
                         struct error *err)
@@ -23,16 +37,7 @@ static Status get_block(void *context, Bytes cid, struct unixfs_block *out,
     struct block *block;
     Cid name;
     TRY(cid_from_bytes(cid, &name, err));
-    Status status = store_get(store, &name, &block, err);
-    if (status == STATUS_NOT_FOUND) {
-        char text[CID_TEXT_MAX];
-        cid_to_text(&name, text);
-        return fail(err, status,
-                    "block %s is not in the store: add its file again, or "
-                    "`ipvm run --no-memo` what made it",
-                    text);
-    }
-    TRY(status);
+    TRY(name_missing(&name, store_get(store, &name, &block, err), err));
     *out = (struct unixfs_block){block_bytes(block), block};
     return STATUS_OK;
 }
@@ -45,7 +50,35 @@ static void release_block(void *context, struct unixfs_block *block)
 
 struct unixfs_source content_source(struct store *store)
 {
-    return (struct unixfs_source){get_block, release_block, store};
+    return (struct unixfs_source){
+        .get = get_block, .release = release_block, .context = store};
+}
+
+static Status get_expected(void *context, Bytes cid, struct unixfs_block *out,
+                           struct error *err)
+{
+    struct block *block;
+    Cid name;
+    TRY(cid_from_bytes(cid, &name, err));
+    TRY(name_missing(&name, ahead_get(context, &name, &block, err), err));
+    *out = (struct unixfs_block){block_bytes(block), block};
+    return STATUS_OK;
+}
+
+static void expect(void *context, Bytes cid, uint64_t len)
+{
+    Cid name;
+    // What has no name here is told of when it is asked for.
+    if (cid_from_bytes(cid, &name, NULL) == STATUS_OK)
+        ahead_expect(context, &name, len);
+}
+
+struct unixfs_source content_source_ahead(struct ahead *ahead)
+{
+    return (struct unixfs_source){.get = get_expected,
+                                  .release = release_block,
+                                  .context = ahead,
+                                  .expect = expect};
 }
 
 /* --- Reading ------------------------------------------------------------- */
@@ -53,9 +86,12 @@ struct unixfs_source content_source(struct store *store)
 Status content_read(struct store *store, const Cid *cid, ContentSink *sink,
                     void *context, struct error *err)
 {
-    const struct unixfs_source source = content_source(store);
+    struct ahead *ahead = ahead_new(store);
+    const struct unixfs_source source = content_source_ahead(ahead);
     const struct unixfs_sink pieces = {sink, context};
-    return unixfs_stream(&source, cid_bytes(cid), &pieces, err);
+    Status status = unixfs_stream(&source, cid_bytes(cid), &pieces, err);
+    ahead_free(ahead);
+    return status;
 }
 
 Status content_size(struct store *store, const Cid *cid, uint64_t *out,
@@ -75,25 +111,19 @@ Status content_read_range(struct store *store, const Cid *cid, uint64_t offset,
                           uint64_t len, ContentSink *sink, void *context,
                           struct error *err)
 {
-    const struct unixfs_source source = content_source(store);
     uint64_t size;
     TRY(content_size(store, cid, &size, err));
     uint64_t left = offset < size ? size - offset : 0;
     if (left > len)
         left = len;
-    uint8_t *piece = left > 0 ? heap_alloc(PIECE) : NULL;
+    struct ahead *ahead = ahead_new(store);
+    const struct unixfs_source blocks = content_source_ahead(ahead);
+    const struct unixfs_sink pieces = {sink, context};
     Status status = STATUS_OK;
-    while (left > 0 && status == STATUS_OK) {
-        // Pieces end where leaves of our own do.
-        const uint64_t room = PIECE - offset % PIECE;
-        const size_t now = (size_t)(left < room ? left : room);
-        status = unixfs_read(&source, cid_bytes(cid), offset, piece, now, err);
-        if (status == STATUS_OK)
-            status = sink(context, bytes_of(piece, now), err);
-        offset += now;
-        left -= now;
-    }
-    free(piece);
+    if (left > 0)
+        status = unixfs_stream_range(&blocks, cid_bytes(cid), offset, left,
+                                     &pieces, err);
+    ahead_free(ahead);
     return status;
 }
 
@@ -108,25 +138,33 @@ Status content_load(struct store *store, const Cid *cid, struct buffer *out,
                     (unsigned long long)size, out->max);
     uint8_t *room = buffer_reserve(out, (size_t)size);
     TRY(buffer_status(out, "the content", err));
-    TRY(unixfs_read(&source, cid_bytes(cid), 0, room, (size_t)size, err));
-    buffer_advance(out, (size_t)size);
-    return STATUS_OK;
+    struct ahead *ahead = size > BLOCK_MADE_MAX ? ahead_new(store) : NULL;
+    const struct unixfs_source blocks =
+        ahead ? content_source_ahead(ahead) : source;
+    Status status =
+        unixfs_read(&blocks, cid_bytes(cid), 0, room, (size_t)size, err);
+    ahead_free(ahead);
+    if (status == STATUS_OK)
+        buffer_advance(out, (size_t)size);
+    return status;
 }
 
 /* --- Saving -------------------------------------------------------------- */
 
 static Status write_piece(void *context, Bytes piece, struct error *err)
 {
-    int file = *(int *)context;
-    while (piece.len > 0) {
-        ssize_t len = write(file, piece.data, piece.len);
-        if (len < 0 && errno == EINTR)
-            continue;
-        if (len < 0)
-            return fail_errno(err, errno, "cannot write");
-        piece = bytes_from(piece, (size_t)len);
-    }
-    return STATUS_OK;
+    return file_output_add(context, piece, err);
+}
+
+static Status save_to(struct store *store, const Cid *cid, int file,
+                      struct error *err)
+{
+    struct file_output output = {.file = file};
+    Status status = content_read(store, cid, write_piece, &output, err);
+    if (status == STATUS_OK)
+        status = file_output_flush(&output, err);
+    file_output_deinit(&output);
+    return status;
 }
 
 /* A new file beside `path`, with the permissions that open() gives; its name
@@ -159,7 +197,7 @@ static Status save_beside(struct store *store, const Cid *cid,
     int file = make_beside(path, temp);
     if (file < 0)
         return fail_errno(err, errno, "cannot write beside %s", path);
-    Status status = content_read(store, cid, write_piece, &file, err);
+    Status status = save_to(store, cid, file, err);
     // A disk that is full may say so only now.
     if (close(file) != 0 && status == STATUS_OK)
         status = fail_errno(err, errno, "cannot write %s", path);
@@ -186,7 +224,7 @@ Status content_save(struct store *store, const Cid *cid, const char *path,
         int file = open(path, O_WRONLY | O_CLOEXEC);
         if (file < 0)
             return fail_errno(err, errno, "cannot write %s", path);
-        Status status = content_read(store, cid, write_piece, &file, err);
+        Status status = save_to(store, cid, file, err);
         close(file);
         return status;
     }

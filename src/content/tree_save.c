@@ -17,15 +17,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "content/ahead.h"
+#include "content/file_output.h"
 #include "content/tree.h"
 #include "crypto/hash.h"
 
 enum { NAME_MAX_BYTES = 255, NAME_COST = 4096 };
 
 struct save {
-    struct store *store;
     struct unixfs_source source;
     const struct tree_save_options *options;
+    struct file_output output; /* of the file being written */
     struct tree_saved saved;
     uint64_t cost;
     bool is_named; /* the failure says where it was */
@@ -70,25 +72,12 @@ static Status set_metadata(int file, const struct unixfs_metadata *metadata,
 
 /* --- Files --------------------------------------------------------------- */
 
-struct output {
-    struct save *save;
-    int file;
-};
-
 static Status write_piece(void *context, Bytes piece, struct error *err)
 {
-    struct output *output = context;
-    output->save->saved.bytes += piece.len;
-    TRY(charge(output->save, piece.len, err));
-    while (piece.len > 0) {
-        ssize_t len = write(output->file, piece.data, piece.len);
-        if (len < 0 && errno == EINTR)
-            continue;
-        if (len < 0)
-            return fail_errno(err, errno, "cannot write");
-        piece = bytes_from(piece, (size_t)len);
-    }
-    return STATUS_OK;
+    struct save *save = context;
+    save->saved.bytes += piece.len;
+    TRY(charge(save, piece.len, err));
+    return file_output_add(&save->output, piece, err);
 }
 
 static Status fail_to_make(int number, struct error *err)
@@ -102,20 +91,23 @@ static Status fail_to_make(int number, struct error *err)
 static Status save_file(const struct level *level, const char *name, Bytes cid,
                         const struct unixfs_info *info, struct error *err)
 {
-    struct output output = {.save = level->save};
-    const struct unixfs_sink sink = {write_piece, &output};
-    output.file =
+    struct save *save = level->save;
+    const struct unixfs_sink sink = {write_piece, save};
+    const int file =
         openat(level->directory, name,
                O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-    if (output.file < 0)
+    if (file < 0)
         return fail_to_make(errno, err);
-    Status status = unixfs_stream(&level->save->source, cid, &sink, err);
+    save->output.file = file;
+    Status status = unixfs_stream(&save->source, cid, &sink, err);
     if (status == STATUS_OK)
-        status = set_metadata(output.file, &info->metadata, err);
+        status = file_output_flush(&save->output, err);
+    if (status == STATUS_OK)
+        status = set_metadata(file, &info->metadata, err);
     // A disk that is full may say so only now.
-    if (close(output.file) != 0 && status == STATUS_OK)
+    if (close(file) != 0 && status == STATUS_OK)
         status = fail_errno(err, errno, "cannot write");
-    level->save->saved.files++;
+    save->saved.files++;
     return status;
 }
 
@@ -384,18 +376,22 @@ Status tree_save(struct store *store, const Cid *cid, const char *path,
                  struct tree_saved *out, struct error *err)
 {
     static const struct tree_save_options defaults;
+    struct ahead *ahead = ahead_new(store);
     struct save save = {
-        .store = store,
-        .source = content_source(store),
+        .source = content_source_ahead(ahead),
         .options = options ? options : &defaults,
     };
     struct target target;
     struct error inner = {0};
-    TRY(open_target(path, &target, err));
-    Status status = check_target(&target, path, &inner);
-    if (status == STATUS_OK)
-        status = save_beside(&save, cid, &target, path, &inner);
-    close(target.parent);
+    Status status = open_target(path, &target, &inner);
+    if (status == STATUS_OK) {
+        status = check_target(&target, path, &inner);
+        if (status == STATUS_OK)
+            status = save_beside(&save, cid, &target, path, &inner);
+        close(target.parent);
+    }
+    file_output_deinit(&save.output);
+    ahead_free(ahead);
     if (status != STATUS_OK && err)
         *err = inner;
     if (out)

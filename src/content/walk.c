@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "content/ahead.h"
 #include "ipld/codec.h"
 #include "store/seen.h"
 
@@ -23,9 +24,17 @@ struct walk {
     uint8_t *stack;       /* owned: frames, see push() */
     size_t len, capacity;
     uint64_t depth; /* of the block whose links are pushed */
+    /* The frames from `expected` on, so many, are expected. */
+    struct ahead *ahead; /* NULL until it is worth it */
+    size_t expected, expected_count;
+    uint64_t block_len; /* of the last one */
 };
 
-enum { FRAME_MAX = 8 + CID_BYTES_MAX + 1 };
+enum {
+    FRAME_MAX = 8 + CID_BYTES_MAX + 1,
+    EXPECTED_COUNT = 32,
+    EXPECTED_BYTES = 16 << 20,
+};
 
 /* A frame is read from its end: CID | depth (8) | length of the CID (1). */
 static void push(struct walk *walk, Bytes cid, uint64_t depth)
@@ -41,13 +50,25 @@ static void push(struct walk *walk, Bytes cid, uint64_t depth)
     walk->len += cid.len + sizeof depth + 1;
 }
 
+/* The frame that ends at `end`; where it begins. */
+static size_t read_frame(const struct walk *walk, size_t end,
+                         struct pending *out)
+{
+    const uint8_t *at = walk->stack + end;
+    out->cid.len = at[-1];
+    memcpy(&out->depth, at - 1 - sizeof out->depth, sizeof out->depth);
+    end -= out->cid.len + sizeof out->depth + 1;
+    memcpy(out->cid.bytes, walk->stack + end, out->cid.len);
+    return end;
+}
+
 static void pop(struct walk *walk, struct pending *out)
 {
-    const uint8_t *end = walk->stack + walk->len;
-    out->cid.len = end[-1];
-    memcpy(&out->depth, end - 1 - sizeof out->depth, sizeof out->depth);
-    walk->len -= out->cid.len + sizeof out->depth + 1;
-    memcpy(out->cid.bytes, walk->stack + walk->len, out->cid.len);
+    walk->len = read_frame(walk, walk->len, out);
+    if (walk->expected_count > 0)
+        walk->expected_count--;
+    else
+        walk->expected = walk->len;
 }
 
 /* The frames above `from`, the other way round: the first link on top. */
@@ -91,6 +112,23 @@ static bool is_leaf(const Cid *cid)
     return codec == CODEC_RAW || !codec_is_known(codec);
 }
 
+/* Those on top will be asked for next. */
+static void expect_next(struct walk *walk)
+{
+    struct pending pending;
+    if (!walk->ahead)
+        walk->ahead = ahead_new(walk->store);
+    while (walk->expected > 0 && walk->expected_count < EXPECTED_COUNT &&
+           walk->expected_count * walk->block_len < EXPECTED_BYTES) {
+        walk->expected = read_frame(walk, walk->expected, &pending);
+        walk->expected_count++;
+        if (!(is_leaf(&pending.cid) && walk->options->skip_leaves) &&
+            !walk->options->skip &&
+            !seen_has(&walk->seen, cid_multihash(&pending.cid)))
+            ahead_expect(walk->ahead, &pending.cid, walk->block_len);
+    }
+}
+
 static Status load(struct walk *walk, const Cid *cid, struct block **out,
                    struct error *err)
 {
@@ -98,7 +136,12 @@ static Status load(struct walk *walk, const Cid *cid, struct block **out,
     *out = NULL;
     if (is_leaf(cid) && walk->options->skip_leaves)
         return STATUS_OK;
-    Status status = store_get(walk->store, cid, out, err);
+    if (walk->len > 0)
+        expect_next(walk);
+    Status status = walk->ahead ? ahead_get(walk->ahead, cid, out, err)
+                                : store_get(walk->store, cid, out, err);
+    if (status == STATUS_OK)
+        walk->block_len = block_bytes(*out).len;
     if (status != STATUS_NOT_FOUND)
         return status;
     *out = NULL;
@@ -119,6 +162,8 @@ static Status follow(struct walk *walk, const struct pending *pending,
     if (status != STATUS_OK)
         return fail_block(&pending->cid, status, &inner, err);
     reverse(walk, from);
+    walk->expected = walk->len;
+    walk->expected_count = 0;
     return STATUS_OK;
 }
 
@@ -164,11 +209,13 @@ Status content_walk(struct store *store, const Cid *roots, size_t count,
     Status status = STATUS_OK;
     for (size_t index = count; index-- > 0;)
         push(&walk, cid_bytes(&roots[index]), 0);
+    walk.expected = walk.len;
     while (walk.len > 0 && status == STATUS_OK) {
         pop(&walk, &pending);
         if (!is_skipped(&walk, &pending.cid))
             status = visit(&walk, &pending, err);
     }
+    ahead_free(walk.ahead);
     seen_deinit(&walk.seen);
     seen_deinit(&walk.followed);
     free(walk.stack);

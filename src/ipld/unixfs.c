@@ -114,13 +114,42 @@ static Status give(struct walk *walk, Bytes data, uint64_t at)
                            walk->err);
 }
 
+/* The children that are expected stand between these and the one that is
+ * walked, for each level. */
+enum { AHEAD_BYTES = 16 << 20, AHEAD_COUNT = 64 };
+
+struct ahead {
+    size_t index; /* of the first child not expected yet */
+    uint64_t at;  /* where it begins in the file */
+};
+
+/* `index` is walked next, and begins at `at`. */
+static void expect(const struct walk *walk, const struct unixfs_node *node,
+                   struct ahead *ahead, size_t index, uint64_t at)
+{
+    if (!walk->source->expect || node->dag.count < 2)
+        return;
+    while (ahead->index < node->dag.count && ahead->at < walk->to &&
+           ahead->index - index < AHEAD_COUNT &&
+           ahead->at - at < AHEAD_BYTES) {
+        const uint64_t size = node->sizes[ahead->index];
+        if (ahead->at + size > walk->from)
+            walk->source->expect(walk->source->context,
+                                 node->dag.links[ahead->index].cid, size);
+        ahead->at += size;
+        ahead->index++;
+    }
+}
+
 static Status walk_loaded(struct walk *walk, const struct unixfs_node *node,
                           uint64_t at, unsigned depth)
 {
     TRY(give(walk, node->data, at));
     at += node->data.len;
+    struct ahead ahead = {0, at};
     for (size_t index = 0; index < node->dag.count && at < walk->to; index++) {
         uint64_t size = node->sizes[index];
+        expect(walk, node, &ahead, index, at);
         if (at + size > walk->from)
             TRY(walk_node(walk, node->dag.links[index].cid, at, size,
                           depth + 1));
@@ -205,4 +234,11 @@ Status unixfs_stream(const struct unixfs_source *source, Bytes cid,
                      const struct unixfs_sink *sink, struct error *err)
 {
     return walk_file(source, cid, 0, UINT64_MAX, sink, err);
+}
+
+Status unixfs_stream_range(const struct unixfs_source *source, Bytes cid,
+                           uint64_t offset, uint64_t len,
+                           const struct unixfs_sink *sink, struct error *err)
+{
+    return walk_file(source, cid, offset, len, sink, err);
 }

@@ -27,12 +27,14 @@ struct unixfs_block {
 /* Where blocks come from. get() answers with bytes that hash to `cid`, a
  * well-formed binary CID, or with the status that the reader then returns;
  * release() gets each block back once. CIDs with an identity hash are read
- * without it. */
+ * without it. expect() may be NULL: told of CIDs that get() will be asked for
+ * soon, about in that order, with their lengths as their parent claims. */
 struct unixfs_source {
     Status (*get)(void *context, Bytes cid, struct unixfs_block *out,
                   struct error *err);
     void (*release)(void *context, struct unixfs_block *block);
     void *context;
+    void (*expect)(void *context, Bytes cid, uint64_t len);
 };
 
 typedef enum { UNIXFS_FILE, UNIXFS_DIRECTORY, UNIXFS_SYMLINK } UnixfsKind;
@@ -75,6 +77,11 @@ struct unixfs_sink {
 /* Gives a whole file to `sink`, holding a block for each level at a time. */
 Status unixfs_stream(const struct unixfs_source *source, Bytes cid,
                      const struct unixfs_sink *sink, struct error *err);
+
+/* The same for `len` bytes from `offset`; fails as unixfs_read(). */
+Status unixfs_stream_range(const struct unixfs_source *source, Bytes cid,
+                           uint64_t offset, uint64_t len,
+                           const struct unixfs_sink *sink, struct error *err);
 
 /* --- Directories -------------------------------------------------------- */
 

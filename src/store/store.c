@@ -173,8 +173,10 @@ Status store_get(struct store *store, const Cid *cid, struct block **out,
     return STATUS_OK;
 }
 
-Status store_check(struct store *store, const Cid *cid, struct error *err)
+Status store_prepare(struct store *store, const Cid *cid, struct block **out,
+                     struct error *err)
 {
+    *out = NULL;
     if (is_identity(cid))
         return STATUS_OK;
     struct transaction transaction;
@@ -185,8 +187,13 @@ Status store_check(struct store *store, const Cid *cid, struct error *err)
     if (status == STATUS_OK)
         status = verify(store, cid, bytes, err);
     transaction_end(&transaction);
-    struct block *block = NULL;
-    status = fall_back(store, status, cid, &block, err);
+    return fall_back(store, status, cid, out, err);
+}
+
+Status store_check(struct store *store, const Cid *cid, struct error *err)
+{
+    struct block *block;
+    Status status = store_prepare(store, cid, &block, err);
     block_unref(block);
     return status;
 }

@@ -50,6 +50,11 @@ const char *store_directory(const struct store *store);
  * there and do not hash to `cid`. Identity CIDs answer for themselves. */
 Status store_get(struct store *store, const Cid *cid, struct block **out,
                  struct error *err);
+/* Hashes a block, so that a store_get() soon need not: for those who read
+ * ahead on other threads. Fails as store_get(). `*out`: a reference to a block
+ * that came from a source, which is hashed each time; else NULL. */
+Status store_prepare(struct store *store, const Cid *cid, struct block **out,
+                     struct error *err);
 /* True if the block is there (not re-hashed). */
 bool store_has(struct store *store, const Cid *cid);
 

@@ -180,7 +180,8 @@ static void check_symlink(const struct unixfs_source *source, Bytes cid)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     struct blocks blocks = {.count = 0};
-    struct unixfs_source source = {get, release, &blocks};
+    struct unixfs_source source = {
+        .get = get, .release = release, .context = &blocks};
     struct unixfs_info info;
     Cid root;
     Hash hash = {{0}};

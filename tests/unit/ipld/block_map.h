@@ -67,7 +67,8 @@ static inline void block_map_release(void *context, struct unixfs_block *block)
 
 static inline struct unixfs_source block_map_source(struct block_map *blocks)
 {
-    return (struct unixfs_source){block_map_get, block_map_release, blocks};
+    return (struct unixfs_source){
+        .get = block_map_get, .release = block_map_release, .context = blocks};
 }
 
 static inline struct unixfs_block_sink block_map_sink(struct block_map *blocks)
