@@ -137,7 +137,7 @@ static PolicyVerdict check_glob(const struct statement *statement,
     const struct glob *glob = &statement->glob;
     if (value->kind != VALUE_TEXT)
         return POLICY_FALSE;
-    const size_t steps = (glob->len + value->text.len) / POLICY_BYTES_A_STEP;
+    const size_t steps = (glob->len + value->text.len) / GLOB_BYTES_A_STEP;
     return verdict_of(walk_spend(walk, steps) &&
                       glob_matches(glob, value->text));
 }

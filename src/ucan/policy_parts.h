@@ -70,7 +70,12 @@ struct policy {
 
 /* --- Evaluation ---------------------------------------------------------- */
 
-enum { POLICY_BYTES_A_STEP = 32 /* compared or searched */ };
+/* What a step of work buys, so that all kinds of it take the same time. */
+enum {
+    POLICY_BYTES_A_STEP = 32, /* compared */
+    GLOB_BYTES_A_STEP = 4,    /* searched, at the worst */
+    POLICY_STEPS_AN_ITEM = 4, /* of a list that a selector makes */
+};
 
 /* One evaluation. Once `work` is used up it stays so, and every answer from
  * then on is void. */

@@ -284,7 +284,7 @@ static bool select_slice(const struct selector_step *step, const Value *value,
     return true;
 }
 
-/* A list of its own, which is as much work as it has items. */
+/* A list of its own, which is the more work the more items it has. */
 static bool select_values(const Value *value, struct policy_walk *walk,
                           Value *out)
 {
@@ -296,7 +296,7 @@ static bool select_values(const Value *value, struct policy_walk *walk,
         return false;
     const bool is_map = value->kind == VALUE_MAP;
     const size_t count = is_map ? value->map.count : value->bytes.len;
-    if (!walk_spend(walk, count))
+    if (!walk_spend(walk, POLICY_STEPS_AN_ITEM * count))
         return false;
     Value *items = arena_array(walk->arena, count, sizeof *items);
     for (size_t index = 0; index < count; index++)

@@ -32,7 +32,7 @@ static void print_row(const struct value_entry *entries, size_t count)
     buffer_deinit(&out);
 }
 
-/* --- Tokens ---------------------------------------------------------------- */
+/* --- Tokens -------------------------------------------------------------- */
 
 static Value link_of(const Cid *cid)
 {
@@ -252,7 +252,7 @@ static void print_bytes(void)
     OTHER("the tag of another version", "ucan/inv@1.0.0", "ucan/inv@1.1.0");
 }
 
-/* --- Signatures ------------------------------------------------------------- */
+/* --- Signatures ---------------------------------------------------------- */
 
 static struct token *signed_by(const struct actor *actor)
 {
@@ -368,7 +368,7 @@ static void print_tokens(void)
                 "InvalidSignature");
 }
 
-/* --- Containers -------------------------------------------------------------- */
+/* --- Containers ---------------------------------------------------------- */
 
 /* Without tokens: refused, for the reason in `refused`. */
 static void container(const char *title, Bytes bytes, const Bytes *tokens,
