@@ -17,6 +17,7 @@ void mark_deinit(struct collector *collector)
 {
     seen_deinit(&collector->kept);
     seen_deinit(&collector->lately);
+    seen_deinit(&collector->absent);
     for (size_t class = 0; class < CLASS_COUNT; class ++)
         seen_deinit(&collector->followed[class]);
     free(collector->stack);
@@ -55,7 +56,11 @@ void mark_add(struct collector *collector, Bytes bytes)
     if (parts.hash_code != HASH_IDENTITY && seen_add(&collector->kept, name) &&
         collector->is_lately)
         seen_add(&collector->lately, name);
-    if (class != CLASS_LEAF && seen_add(&collector->followed[class], name))
+    if (class == CLASS_LEAF)
+        return;
+    const bool is_new = seen_add(&collector->followed[class], name);
+    // One that was not there may have been put since.
+    if (is_new || (collector->is_lately && seen_has(&collector->absent, name)))
         push(collector, bytes);
 }
 
@@ -91,6 +96,7 @@ static Status follow_elsewhere(struct collector *collector, const Cid *cid,
     struct block *block = NULL;
     Status status = store_get(collector->store, cid, &block, NULL);
     if (status != STATUS_OK) {
+        seen_add(&collector->absent, cid_multihash(cid));
         collector->nowhere += !collector->is_lately;
         return STATUS_OK;
     }

@@ -38,9 +38,10 @@ struct collector {
      * computations that nobody stores. They are not missing if they are not
      * here. */
     struct seen lately;
-    bool is_lately;   /* what is marked now */
-    uint64_t nowhere; /* blocks with links, found in no place */
-    uint8_t *stack;   /* owned: CIDs to be followed, length behind each */
+    struct seen absent; /* followed, and not there: they may come yet */
+    bool is_lately;     /* what is marked now */
+    uint64_t nowhere;   /* blocks with links, found in no place */
+    uint8_t *stack;     /* owned: CIDs to be followed, length behind each */
     size_t len, capacity;
     uint64_t followed_count;
 

@@ -470,6 +470,26 @@ static void put_again(struct meddling *meddling)
     dag_put(meddling->store, 1, meddling->leaf, 1);
 }
 
+static void put_missing(struct meddling *meddling)
+{
+    dag_put(meddling->store, 1, meddling->leaf, 1);
+}
+
+static void a_missing_block_that_comes_back_leads_on(void **state)
+{
+    struct store *store = ((struct fixture *)*state)->store;
+    struct store *elsewhere = store_open_memory();
+    put_text(store, "leaf");
+    const Cid leaf = cid_of_text("leaf");
+    const Cid middle = dag_put(elsewhere, 1, &leaf, 1);
+    const Cid top = dag_put(store, 2, &middle, 1);
+    store_close(elsewhere);
+    pin(store, &top);
+    struct meddling meddling = {store, "marking", 0, put_missing, NULL, &leaf};
+    assert_int_equal(collect_meddling(&meddling).blocks_removed, 0);
+    assert_gets(store, "leaf");
+}
+
 static void pin_it(struct meddling *meddling)
 {
     pin(meddling->store, meddling->top);
@@ -572,6 +592,7 @@ int main(void)
         ON_BOTH(a_leaf_held_as_bytes_is_held_as_a_dag_too),
         ON_BOTH(blocks_asked_for_again_are_held),
         ON_BOTH(missing_blocks_are_counted),
+        ON_BOTH(a_missing_block_that_comes_back_leads_on),
         ON_BOTH(a_dry_run_counts_and_removes_nothing),
         ON_BOTH(holds_of_the_dead_run_out),
         cmocka_unit_test_setup_teardown(
