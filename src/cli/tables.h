@@ -29,10 +29,12 @@ extern const struct command name_command;
 extern const struct command pin_command;
 extern const struct command pins_command;
 extern const struct command restore_command;
+extern const struct command revoke_command;
 extern const struct command run_command;
 extern const struct command source_command;
 extern const struct command stat_command;
 extern const struct command unpin_command;
+extern const struct command verify_command;
 extern const struct command version_command;
 
 #endif

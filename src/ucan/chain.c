@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "ucan/chain_parts.h"
 #include "ucan/revocation.h"
@@ -83,20 +84,36 @@ static Status check_signature(const struct check *check, size_t index)
     return STATUS_OK;
 }
 
+enum { TIME_TEXT_MAX = 48 };
+
+/* "2026-01-31T12:00:00Z", or the number where no calendar goes. */
+static const char *show_time(int64_t time_s, char out[TIME_TEXT_MAX])
+{
+    const time_t time = (time_t)time_s;
+    struct tm day;
+    if (!gmtime_r(&time, &day) ||
+        strftime(out, TIME_TEXT_MAX, "%Y-%m-%dT%H:%M:%SZ", &day) == 0)
+        snprintf(out, TIME_TEXT_MAX, "second %lld", (long long)time_s);
+    return out;
+}
+
 static Status check_time(const struct check *check, size_t index)
 {
+    char now[TIME_TEXT_MAX], bound[TIME_TEXT_MAX];
     const struct chain_options *options = check->options;
     const struct token *token = check->tokens[index];
     if (token->has_nbf && options->now_s + options->skew_s < token->nbf)
         return chain_refuse(check, CHAIN_TOO_EARLY, &token->cid, ".nbf",
-                            "it is not valid before %lld, and now is %lld",
-                            (long long)token->nbf, (long long)options->now_s);
+                            "it is not valid before %s, and it is %s",
+                            show_time(token->nbf, bound),
+                            show_time(options->now_s, now));
     if (index < check->count)
         held(check, index, CHAIN_TOO_EARLY);
     if (token->has_exp && options->now_s - options->skew_s > token->exp)
         return chain_refuse(check, CHAIN_EXPIRED, &token->cid, ".exp",
-                            "it was valid until %lld, and now is %lld",
-                            (long long)token->exp, (long long)options->now_s);
+                            "it was valid until %s, and it is %s",
+                            show_time(token->exp, bound),
+                            show_time(options->now_s, now));
     held(check, index, CHAIN_EXPIRED);
     return STATUS_OK;
 }
