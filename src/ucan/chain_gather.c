@@ -120,7 +120,7 @@ static Status gather_one(struct gathering *gathering, size_t index)
     struct check *check = gathering->check;
     gathering->cid = &check->invocation->proofs[index];
     snprintf(gathering->field, sizeof gathering->field, ".prf[%zu]", index);
-    struct proof *proof;
+    struct proof *proof = NULL;
     TRY(check_name(gathering, index));
     TRY(fetch_proof(gathering, &proof, &check->verified[index]));
     check->proofs[index] = proof;
