@@ -112,8 +112,7 @@ static Status read_all(int file, const char *name, struct buffer *out,
     }
 }
 
-static Status read_input(const char *path, struct buffer *out,
-                         struct error *err)
+Status read_input(const char *path, struct buffer *out, struct error *err)
 {
     if (strcmp(path, "-") == 0)
         return read_all(STDIN_FILENO, "standard input", out, err);

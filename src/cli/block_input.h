@@ -26,6 +26,9 @@ int read_known_codec(struct cli *cli, const char *option, const char *word,
 int read_hash(struct cli *cli, const char *option, const char *word,
               uint64_t *out);
 
+/* Appends what is in a file, or with "-" in standard input. */
+Status read_input(const char *path, struct buffer *out, struct error *err);
+
 /* How blocks are to be made. */
 struct block_making {
     uint64_t codec;

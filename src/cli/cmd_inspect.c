@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/facts.h"
 #include "cli/output.h"
+#include "cli/show_token.h"
 #include "cli/show_wit.h"
 #include "cli/tables.h"
 #include "content/path.h"
@@ -361,12 +362,16 @@ static int fetch(struct inspection *inspection)
 int command_inspect(struct cli *cli)
 {
     struct inspection inspection = {.cli = cli, .what = cli->words[0]};
+    if (show_tokens_of_text(cli, &inspection.facts, inspection.what))
+        return EXIT_OK;
     int code = cli_open(cli, NULL);
     if (code == EXIT_OK)
         code = fetch(&inspection);
     if (code == EXIT_OK && inspection.is_inside) {
         facts_print(&inspection.facts, cli);
-    } else if (code == EXIT_OK) {
+    } else if (code == EXIT_OK &&
+               !show_tokens(cli, &inspection.facts,
+                            buffer_bytes(&inspection.bytes))) {
         enum document_kind kind =
             document_kind_of(buffer_bytes(&inspection.bytes));
         if (kind == DOCUMENT_WASM || kind == DOCUMENT_COMPONENT)
@@ -387,13 +392,13 @@ int command_inspect(struct cli *cli)
 
 const struct command inspect_command = {
     .name = "inspect",
-    .synopsis = "FILE | CID[/PATH]",
+    .synopsis = "FILE | CID[/PATH] | CONTAINER",
     .summary = "say what something is",
     .description =
         "Says what a file or block is: a module with its functions, types,\n"
         "imports and verdict; a workflow (a manifest, Homestar 0.2, IPVM\n"
         "0.1, or a workflow block) with its CIDs; a computation, a result, a\n"
-        "value, a file.",
+        "value, a file; a UCAN token, or a container of them, also as text.",
     .examples = "  ipvm inspect image.wasm\n"
                 "  ipvm inspect examples/photo/photo.yaml\n",
     .run = command_inspect,

@@ -62,6 +62,12 @@ struct cli {
     /* By index: the common options first, then the command's. A flag that was
      * given has "" as its value. */
     const char *values[OPTION_COMMON_COUNT + OPTIONS_MAX];
+    /* The same in the order they were given, each time. */
+    struct {
+        int index;
+        const char *value;
+    } repeats[OPTION_REPEATS_MAX];
+    int repeat_count;
     bool json;
     bool quiet;
     bool color;        /* stdout */
@@ -93,6 +99,18 @@ const char *command_word(const struct command *command);
 static inline const char *cli_value(const struct cli *cli, int index)
 {
     return cli->values[OPTION_COMMON_COUNT + index];
+}
+/* The values of one that may be given more than once: `*at` is 0 to begin with.
+ * NULL at the end. */
+static inline const char *cli_next_value(const struct cli *cli, int index,
+                                         int *at)
+{
+    while (*at < cli->repeat_count) {
+        const int now = (*at)++;
+        if (cli->repeats[now].index == OPTION_COMMON_COUNT + index)
+            return cli->repeats[now].value;
+    }
+    return NULL;
 }
 static inline bool cli_flag(const struct cli *cli, int index)
 {

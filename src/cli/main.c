@@ -33,6 +33,7 @@ static const struct command *const keeping[] = {
 
 static const struct command *const trust[] = {
     &key_command,
+    &delegate_command,
     &revoke_command,
     &verify_command,
     NULL,

@@ -78,7 +78,12 @@ static int set_option(struct cli *cli, const struct option *option, int index,
     if (option->argument && !value)
         return cli_error(cli, EXIT_USAGE, "%s: --%s needs a value: %s",
                          cli->command->name, option->name, option->argument);
+    if (cli->repeat_count == OPTION_REPEATS_MAX)
+        return cli_error(cli, EXIT_USAGE, "%s: more than %d options",
+                         cli->command->name, OPTION_REPEATS_MAX);
     cli->values[index] = value ? value : "";
+    cli->repeats[cli->repeat_count].index = index;
+    cli->repeats[cli->repeat_count++].value = cli->values[index];
     return EXIT_OK;
 }
 

@@ -13,6 +13,7 @@ extern const struct command cat_command;
 extern const struct command completion_command;
 extern const struct command dag_command;
 extern const struct command dag_stat_command;
+extern const struct command delegate_command;
 extern const struct command embed_command;
 extern const struct command explain_command;
 extern const struct command export_command;
