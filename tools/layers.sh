@@ -62,7 +62,7 @@ lmdb\.h|src/store/
 openssl/|src/crypto/
 sodium\.h|src/crypto/
 sodium/|src/crypto/
-secp256k1|src/crypto/
+secp256k1|src/crypto/key_secp256k1
 zlib\.h|src/ucan/gzip
 wasm\.h|src/wasm/engine
 wasmtime|src/wasm/engine

@@ -48,6 +48,24 @@ static Status open_copy(const uint8_t *sealed, size_t len, const char *with,
     return status;
 }
 
+/* docs/formats/keys.md. */
+static void opens_the_documented_bytes(void **state)
+{
+    (void)state;
+    uint8_t sealed[SEALED_LEN];
+    size_t len;
+    assert_int_equal(
+        sodium_hex2bin(sealed, sizeof sealed,
+                       "6970766d7365616c 01 01 08000000"
+                       "000102030405060708090a0b0c0d0e0f"
+                       "101112131415161718191a1b1c1d1e1f2021222324252627"
+                       "31d5085028 16d09237dd490942cdf97490ea096123",
+                       154, " ", &len, NULL),
+        0);
+    assert_int_equal(len, SEALED_LEN);
+    assert_int_equal(open_copy(sealed, len, words, NULL), STATUS_OK);
+}
+
 static void opens_what_it_sealed(void **state)
 {
     (void)state;
@@ -143,6 +161,7 @@ static void an_endless_passphrase_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(opens_the_documented_bytes),
         cmocka_unit_test(opens_what_it_sealed),
         cmocka_unit_test(refuses_every_truncation_and_every_changed_byte),
         cmocka_unit_test(a_seal_cannot_ask_for_endless_work),

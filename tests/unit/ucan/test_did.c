@@ -51,6 +51,42 @@ static void reads_the_specifications_examples_and_writes_the_same(void **state)
     }
 }
 
+/* docs/formats/keys.md: the secret 000102…1f. */
+static void the_documented_keys_are_what_is_said(void **state)
+{
+    (void)state;
+    static const char *const documented[] = {
+        "did:key:z6MkehRgf7yJbgaGfYsdoAsKdBPE3dj2CYhowQdcjqSJgvVd",
+        "did:key:zDnaeYfZfiffsp9P613kuCTYTMCH8YcyedYrhVajvhGxLasUM",
+        "did:key:zQ3shn1FfvyDvKs9D8UsJ9M2TrUZe3ndhaBoaZuPLeR5qLvx1",
+    };
+    static const char pem_written[] =
+        "-----BEGIN PRIVATE KEY-----\n"
+        "MC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f\n"
+        "-----END PRIVATE KEY-----\n";
+    uint8_t secret[KEY_SECRET_LEN];
+    for (uint8_t at = 0; at < sizeof secret; at++)
+        secret[at] = at;
+    for (KeyType type = 0; type < KEY_TYPE_COUNT; type++) {
+        struct secret_key *key;
+        struct buffer pem;
+        Did did;
+        assert_int_equal(secret_key_from_bytes(type,
+                                               bytes_of(secret, sizeof secret),
+                                               &key, NULL),
+                         STATUS_OK);
+        did_of(secret_key_public(key), &did);
+        assert_string_equal(did.text, documented[type]);
+        buffer_init(&pem, PEM_MAX);
+        assert_int_equal(secret_key_to_pem(key, &pem, NULL), STATUS_OK);
+        if (type == KEY_ED25519)
+            assert_true(text_equal(bytes_text(buffer_bytes(&pem)),
+                                   text_of(pem_written)));
+        secret_buffer_wipe(&pem);
+        secret_key_free(key);
+    }
+}
+
 static void new_keys_come_back(void **state)
 {
     (void)state;
@@ -211,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(
             reads_the_specifications_examples_and_writes_the_same),
+        cmocka_unit_test(the_documented_keys_are_what_is_said),
         cmocka_unit_test(new_keys_come_back),
         cmocka_unit_test(refuses_what_is_not_in_the_one_form),
         cmocka_unit_test(refuses_every_truncation),
