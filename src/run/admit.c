@@ -41,14 +41,11 @@ static Status check_normal(const Value *value, const char *what,
     return STATUS_OK;
 }
 
-Status admit_computation(struct store *store, const Hash *hash,
-                         struct arena *arena, struct admitted *out,
-                         struct error *err)
+Status admit_block(Bytes block, struct arena *arena, struct admitted *out,
+                   struct error *err)
 {
     struct computation computation;
     struct wasm_call call;
-    Bytes block;
-    TRY(load_block(store, hash, arena, &block, err));
     TRY(computation_decode(block, arena, &computation, err));
     if (command_class(computation.cmd) != CLASS_PURE)
         return fail(err, STATUS_INVALID, "the command %.*s is not pure",
@@ -57,6 +54,15 @@ Status admit_computation(struct store *store, const Hash *hash,
     TRY(wasm_call_read(&computation.args, &call, err));
     *out = (struct admitted){computation.cmd, call.module, call.function};
     return check_normal(call.args, "the computation", arena, err);
+}
+
+Status admit_computation(struct store *store, const Hash *hash,
+                         struct arena *arena, struct admitted *out,
+                         struct error *err)
+{
+    Bytes block;
+    TRY(load_block(store, hash, arena, &block, err));
+    return admit_block(block, arena, out, err);
 }
 
 /* The errors that a result may state in a guest's stead are two; that of a

@@ -18,6 +18,9 @@ struct admitted {
 Status admit_computation(struct store *store, const Hash *hash,
                          struct arena *arena, struct admitted *out,
                          struct error *err);
+/* The same of a block's bytes, from which `out` borrows. */
+Status admit_block(Bytes block, struct arena *arena, struct admitted *out,
+                   struct error *err);
 
 /* A normal result, that a concrete computation can have, all blocks of which
  * are in the store. STATUS_NOT_FOUND names one that is not. */

@@ -22,52 +22,7 @@ enum {
     MESSAGES_KEPT = 4096, /* words for people, of tasks that failed */
 };
 
-/* --- Memo answers -------------------------------------------------------- */
-
-static ScheduleOut out_of(bool is_ok)
-{
-    return is_ok ? OUT_OK : OUT_ERROR;
-}
-
-void run_keep_entry(struct run *run, uint32_t task, const Hash *concrete,
-                    const struct memo_entry *entry)
-{
-    struct run_task *state = &run->tasks[task];
-    bool known = cid_sha256(&entry->result, CODEC_DAG_CBOR, &state->result);
-    ASSERT(known);
-    state->concrete = *concrete;
-    state->has_concrete = state->has_result = true;
-    state->wall_ns = entry->run_ns;
-    state->cpu_ns = entry->cpu_ns;
-    state->memory_peak = entry->memory_peak;
-    state->fuel = entry->fuel;
-    state->stored_bytes = entry->stored_bytes;
-}
-
-static bool memo_hit(struct run *run, uint32_t task, const Hash *concrete,
-                     ScheduleOut *out)
-{
-    struct memo_entry entry;
-    struct error err;
-    if (memo_get(run->store, concrete, &entry, &err) != STATUS_OK ||
-        !cid_sha256(&entry.result, CODEC_DAG_CBOR, &(Hash){0}))
-        return false; // Unreadable is a miss: a hit is right or it is none.
-    run_keep_entry(run, task, concrete, &entry);
-    *out = out_of(entry.is_ok);
-    return true;
-}
-
-void run_keep_upstream(struct run *run, uint32_t task)
-{
-    struct arena arena = {0};
-    struct result result;
-    result_error(TEXT("upstream"), &arena, &result);
-    bool known =
-        cid_sha256(&result.cid, CODEC_DAG_CBOR, &run->tasks[task].result);
-    ASSERT(known);
-    run->tasks[task].has_result = true;
-    arena_deinit(&arena);
-}
+/* --- Looking up ---------------------------------------------------------- */
 
 static void do_lookup(struct run *run, uint32_t task)
 {
@@ -83,7 +38,7 @@ static void do_lookup(struct run *run, uint32_t task)
         run_keep_upstream(run, task);
         out = OUT_UPSTREAM;
     } else if (hit) {
-        hit = memo_hit(run, task, &concrete, &out);
+        hit = run_memo_hit(run, task, &concrete, (Bytes){NULL, 0}, &out);
     }
     schedule_looked_up(run->schedule, task, hit, out);
 }
@@ -224,7 +179,7 @@ static void do_resolve(struct run *run, uint32_t task)
     run_keep_block(run, &concrete, block);
     bool is_pure = run->workflow->tasks[task].class == CLASS_PURE;
     bool hit = is_pure && !run->options.no_memo &&
-               memo_hit(run, task, &concrete, &out);
+               run_memo_hit(run, task, &concrete, block, &out);
     if (!hit && is_refused(run, task))
         return;
     if (hit)
@@ -286,6 +241,7 @@ static void finished(struct run *run, uint32_t task)
         struct run_task *mine = &run->tasks[task];
         mine->result = source->result;
         mine->has_result = true;
+        mine->is_believed = source->is_believed;
         run_record_symbolic(run, task);
     }
     run_tell(run, RUN_TASK_FINISHED, task);
@@ -398,7 +354,7 @@ static ScheduleOut describe_outside(void *context, const struct await *await)
         return OUT_UPSTREAM;
     if (memo_get(run->store, &concrete, &entry, NULL) != STATUS_OK)
         return OUT_END;
-    return out_of(entry.is_ok);
+    return run_out_of(entry.is_ok);
 }
 
 static bool is_all_pure(const struct workflow *workflow)
@@ -464,7 +420,10 @@ Status run_workflow(struct executor *executor, struct modules *modules,
                     const struct run_options *options, struct run **out,
                     struct error *err)
 {
+    struct trust *trust;
+    TRY(trust_open_if_any(executor_store(executor), &trust, err));
     struct run *run = run_new(executor, modules, workflow, options);
+    run->trust = trust;
     // Its modules and inputs are below it: a long run keeps them. Without the
     // hold they may be missed later, which is told where it happens.
     IGNORE(store_hold(run->store, &workflow->cid, NULL));
@@ -493,6 +452,7 @@ void run_free(struct run *run)
         block_unref(run_take_block(run, task));
     store_batch_free(run->batch);
     buffer_deinit(&run->pending);
+    trust_close(run->trust);
     schedule_free(run->schedule);
     for (size_t index = 0; index < run->message_count; index++)
         free(run->messages[index].text);

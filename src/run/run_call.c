@@ -83,7 +83,7 @@ static void call_end(struct run_call *call, End end, const char *message)
 
 /* --- Outcomes ------------------------------------------------------------ */
 
-static void alarm_about(struct run *run, uint32_t task, Text text)
+void run_alarm(struct run *run, uint32_t task, Text text)
 {
     const struct run_event event = {
         .kind = RUN_ALARM,
@@ -103,9 +103,9 @@ static void compare_with_memo(struct run_call *call,
         memo_get(call->run->store, &call->concrete, &entry, NULL) ==
             STATUS_OK &&
         !cid_equal(&entry.result, &result->cid))
-        alarm_about(call->run, call->task,
-                    TEXT("its result is not the one in the memo: both are "
-                         "kept"));
+        run_alarm(call->run, call->task,
+                  TEXT("its result is not the one in the memo: both are "
+                       "kept"));
 }
 
 static void keep_result(struct run_call *call,
@@ -209,8 +209,8 @@ static void end_check(struct run_call *call, const struct run_outcome *second)
 {
     if (second->end == END_NONE &&
         !bytes_equal(second->output, buffer_bytes(&call->first))) {
-        alarm_about(call->run, call->task,
-                    TEXT("the two engines give different results"));
+        run_alarm(call->run, call->task,
+                  TEXT("the two engines give different results"));
         call_end(call, END_HOST,
                  "the two engines give different results: "
                  "neither is kept");
@@ -386,9 +386,9 @@ static Status heal_for_call(struct run *run, const struct run_call *call,
     Status status = heal_inputs(healer, &call->concrete, NULL);
     executor_on_log(run->executor, run_on_log, run);
     if (healer->differed)
-        alarm_about(run, call->task,
-                    TEXT("a lost block was computed again and came out "
-                         "differently"));
+        run_alarm(run, call->task,
+                  TEXT("a lost block was computed again and came out "
+                       "differently"));
     return status;
 }
 
@@ -425,9 +425,9 @@ Status run_heal_result(struct run *run, const Hash *result)
     Status status = heal_block(&healer, &cid, NULL);
     executor_on_log(run->executor, run_on_log, run);
     if (healer.differed)
-        alarm_about(run, TASK_OUTSIDE,
-                    TEXT("a lost result was computed again and came out "
-                         "differently"));
+        run_alarm(run, TASK_OUTSIDE,
+                  TEXT("a lost result was computed again and came out "
+                       "differently"));
     return status;
 }
 

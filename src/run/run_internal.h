@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* run_internal.h - the state of a run, shared by run.c (the loop), run_call.c
- * (calls of guests) and run_record.c (what is kept). Thread: the executor's. */
+/* run_internal.h - the state of a run, shared by run.c (the loop), run_memo.c
+ * (what is known), run_call.c (calls of guests) and run_record.c (what is
+ * kept). Thread: the executor's. */
 #ifndef IPVM_RUN_RUN_INTERNAL_H
 #define IPVM_RUN_RUN_INTERNAL_H
 
 #include "run/run.h"
+#include "run/trust.h"
 #include "store/pending.h"
 
 /* A worker gets tasks ahead of the one it runs if they are so short that a
@@ -23,7 +25,9 @@ struct run_task {
     Hash result;
     struct block *block; /* of the concrete computation, until it runs */
     bool has_concrete, has_result;
-    bool was_healed; /* what it lacks now is lost for good */
+    bool is_believed; /* its result, or one that it stands on, is somebody
+                         else's word: nothing kept may lead through it */
+    bool was_healed;  /* what it lacks now is lost for good */
     uint64_t started_ns;
     uint64_t wall_ns, cpu_ns, memory_peak, fuel, stored_bytes;
 };
@@ -42,6 +46,7 @@ struct run {
     struct store *store;
     const struct workflow *workflow;
     struct run_options options;
+    struct trust *trust; /* NULL: nobody else is believed */
     struct schedule *schedule;
     struct run_task *tasks; /* one more than the workflow has: scratch */
     uint32_t scratch_task;
@@ -71,15 +76,26 @@ struct run {
 
 /* run.c */
 void run_tell(struct run *run, RunEventKind kind, uint32_t task);
-void run_keep_entry(struct run *run, uint32_t task, const Hash *concrete,
-                    const struct memo_entry *entry);
-void run_keep_upstream(struct run *run, uint32_t task);
 void run_keep_message(struct run *run, uint32_t task, const char *message);
 Status run_load_result(const struct run *run, const Hash *hash,
                        struct arena *arena, struct result *out,
                        struct error *err);
 
+/* run_memo.c */
+void run_keep_entry(struct run *run, uint32_t task, const Hash *concrete,
+                    const struct memo_entry *entry);
+void run_keep_upstream(struct run *run, uint32_t task);
+/* What the memo, or somebody whom the owner believes, has for a task. `block`
+ * is the computation's, or empty. */
+bool run_memo_hit(struct run *run, uint32_t task, const Hash *concrete,
+                  Bytes block, ScheduleOut *out);
+static inline ScheduleOut run_out_of(bool is_ok)
+{
+    return is_ok ? OUT_OK : OUT_ERROR;
+}
+
 /* run_call.c */
+void run_alarm(struct run *run, uint32_t task, Text text);
 void run_start(struct run *run, uint32_t task, const struct limits *limits);
 void run_stop(struct run *run, uint32_t task, End end);
 void run_renew_leases(struct run *run);

@@ -105,14 +105,28 @@ static bool entry_behind(struct run *run, const struct await *await, Hash *out)
     return state->has_result;
 }
 
+/* Whether a task stands on somebody else's word, by its awaits or itself. */
+static bool is_believed(const struct run *run, const struct task *what,
+                        bool believed)
+{
+    for (uint32_t index = 0; index < what->await_count && !believed; index++)
+        believed = what->awaits[index].task != TASK_OUTSIDE &&
+                   run->tasks[what->awaits[index].task].is_believed;
+    return believed;
+}
+
 void run_record_symbolic(struct run *run, uint32_t task)
 {
     const struct task *what = &run->workflow->tasks[task];
-    const struct run_task *state = &run->tasks[task];
+    struct run_task *state = &run->tasks[task];
     size_t count = 0;
 
     if (schedule_depends_on_effect(run->schedule, task))
         return; // FORMATS 2: entered only if everything awaited is pure.
+    if (run->trust)
+        state->is_believed = is_believed(run, what, state->is_believed);
+    if (state->is_believed)
+        return; // Trust may be withdrawn; then there is nothing to undo.
     Hash *through = heap_array(what->await_count, sizeof *through);
     for (uint32_t index = 0; index < what->await_count; index++)
         count += entry_behind(run, &what->awaits[index], &through[count]);

@@ -245,6 +245,7 @@ static Status read_rule(struct reader *reader, const struct node *node,
     const bool accepts = node_get(node, TEXT("accept")) != NULL;
     rule->denies = node_get(node, TEXT("deny")) != NULL;
     rule->line = node->line;
+    rule->column = node->column;
     if (accepts == rule->denies)
         return node_fail(node, reader->err,
                          "a rule has one of accept and deny");

@@ -35,8 +35,8 @@ enum {
 };
 
 struct trust_rule {
-    Text name;     /* may be empty */
-    uint32_t line; /* in the file, from 1 */
+    Text name;             /* may be empty */
+    uint32_t line, column; /* in the file, from 1; of its first key */
     bool denies;
     bool is_any; /* deny: whoever it is */
     uint32_t at_least;

@@ -177,7 +177,7 @@ static void a_bad_line_is_told_with_its_position(void **state)
         {V "  - accept: $A\n    name: x\n  - deny: $A\n    name: x\n",
          "6:11: rule 1 has the name x, too"},
         {V "  - accept: $A\n    name: \"\\x1b[2J\"\n", "4:11: a name has"},
-        {V "  - accept: &a $A\n", "3:13: "},
+        {V "  - accept: &a $A\n", "3:16: anchors and aliases"},
     };
 #undef V
     for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
