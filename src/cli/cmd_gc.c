@@ -109,6 +109,8 @@ static Status read_options(const struct cli *cli, struct gc_options *out,
         return fail_in(err, STATUS_INVALID, "gc: --keep");
     if (memo && size_parse(text_of(memo), &out->memo_bytes, err) != STATUS_OK)
         return fail_in(err, STATUS_INVALID, "gc: --max-memo");
+    if (grace && duration_parse(text_of(grace), &grace_ms, err) != STATUS_OK)
+        return fail_in(err, STATUS_INVALID, "gc: --grace");
     out->keep_s = (keep_ms + 999) / 1000;
     out->keep_none = (keep && keep_ms == 0) || (memo && out->memo_bytes == 0);
     out->grace_s = (grace_ms + 999) / 1000;
@@ -151,6 +153,9 @@ const struct command gc_command = {
         "--max-memo the results that are worth least go first: those that\n"
         "were cheap to compute for what they take, and long not used. One\n"
         "that was removed is computed again when it is asked for.\n\n"
+        "A --grace shorter than the runs that go on takes from them what they\n"
+        "put and do not use yet; with --grace 0 nobody else should use the\n"
+        "store.\n\n"
         "Runs and all other commands may go on meanwhile. It may be stopped\n"
         "at any time: what is removed stays removed. The store's file does\n"
         "not shrink, its free space is used again (`ipvm stat`); a backup\n"

@@ -405,7 +405,7 @@ static bool visit_through(void *context, Bytes key,
     struct sweep *sweep = context;
     if (!goes_on(sweep, key))
         return false;
-    if (key.len != (size_t)2 * SHA256_LEN ||
+    if (key.len != 2 * (size_t)SHA256_LEN ||
         !has_row(sweep, TABLE_SYMBOLIC, bytes_from(key, SHA256_LEN)))
         take(sweep, key);
     return true;
@@ -440,6 +440,27 @@ static Status remove_all(struct sweep *sweep, struct error *err)
     return do_table(sweep, TABLE_THROUGH, sweep_through, removing, err);
 }
 
+/* Pages that one transaction freed are used again by the one after the next,
+ * which on a full disk would never come. */
+static Status turn_over(const struct collector *collector, struct error *err)
+{
+    struct tables *tables = collector->store->tables;
+    struct transaction transaction;
+    uint8_t now[8];
+    if (collector->options->dry_run || collector->report->blocks_removed == 0)
+        return STATUS_OK;
+    for (unsigned index = 0; index < sizeof now; index++)
+        now[index] = (uint8_t)((uint64_t)collector->now_s >> 8 * index);
+    TRY(tables_write(tables, &transaction, err));
+    Status status = transaction_put(&transaction, TABLE_META,
+                                    text_bytes(TEXT("collected")),
+                                    bytes_of(now, sizeof now), err);
+    if (status == STATUS_OK)
+        return transaction_commit(&transaction, err);
+    transaction_end(&transaction);
+    return status;
+}
+
 Status sweep_all(struct collector *collector, struct error *err)
 {
     struct transaction transaction;
@@ -457,6 +478,8 @@ Status sweep_all(struct collector *collector, struct error *err)
     if (status == STATUS_OK)
         status = collector->options->dry_run ? count_blocks(&sweep, err)
                                              : remove_all(&sweep, err);
+    if (status == STATUS_OK)
+        status = turn_over(collector, err);
     arena_deinit(&sweep.keys->arena);
     free(sweep.keys);
     return status;

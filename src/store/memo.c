@@ -52,9 +52,8 @@ static Status read_entry(struct store *store, const Hash *concrete,
     return status;
 }
 
-/* What is older may be collected while we use it, unless we hold it; what is
- * older still is kept by this hit only if the hit is written. */
-enum { HELD_AFTER_S = 1800, WRITTEN_AFTER_S = 24 * 3600 };
+/* What is older is kept by this hit only if the hit is written. */
+enum { WRITTEN_AFTER_S = 24 * 3600 };
 
 static bool is_there(struct store *store, const Cid *result)
 {
@@ -93,7 +92,7 @@ Status memo_get(struct store *store, const Hash *concrete,
     const int64_t last_s = out->hit_s > out->made_s ? out->hit_s : out->made_s;
     const int64_t age_s = clock_wall_s() - last_s;
     // First held, then looked for: what is there then stays.
-    if (age_s > HELD_AFTER_S && !store->read_only)
+    if (!store->read_only)
         IGNORE(store_hold(store, &out->result, NULL));
     if (!is_pending && !is_there(store, &out->result))
         return STATUS_NOT_FOUND;

@@ -51,6 +51,10 @@ expect_code 4 "what is not whole is not pinned" ipvm pin "$large"
 expect_error 'not in the store'
 expect_code 2 "a wrong time is refused" ipvm gc --keep soon
 expect_code 2 "a wrong size is refused" ipvm gc --max-memo much
+expect_code 2 "a wrong grace, too" ipvm gc --grace later
+add_raw one > /dev/null
+expect "what was put within a grace of an hour" ipvm gc --keep 0 --grace 60m --json
+expect_true "  stays" test "$(number blocks_removed)" = 0
 
 # --- While runs go on ---------------------------------------------------------
 
