@@ -28,16 +28,32 @@ struct key {
     uint8_t bytes[HOLD_KEY_LEN];
 };
 
-struct holds {
-    pthread_mutex_t lock; /* guards all below */
-    pthread_cond_t stop;
-    pthread_t keeper; /* renews the lease */
-    bool is_kept, stopping;
-    uint64_t owner;                /* 0: holds nothing yet */
-    struct seen held[CLASS_COUNT]; /* what is held already */
-    struct key *rows;              /* owned; ours in the table */
+/* Of one owner in the table. */
+struct rows {
+    uint64_t owner;
+    struct key *keys; /* owned */
     size_t count, capacity;
 };
+
+struct holds {
+    pthread_mutex_t lock; /* guards all below; nothing is written with it */
+    pthread_cond_t stop;
+    pthread_t keeper; /* renews the lease */
+    bool is_kept, has_lease, stopping;
+    uint64_t owner;                /* 0: none yet; then it stays */
+    struct seen held[CLASS_COUNT]; /* what is held already */
+    struct rows rows;
+};
+
+static void add_key(struct rows *rows, struct key key)
+{
+    if (rows->count == rows->capacity) {
+        rows->capacity = rows->capacity ? rows->capacity * 2 : 16;
+        rows->keys =
+            heap_resize(rows->keys, rows->capacity, sizeof *rows->keys);
+    }
+    rows->keys[rows->count++] = key;
+}
 
 struct holds *holds_new(void)
 {
@@ -95,20 +111,26 @@ static void *keep(void *argument)
     return NULL;
 }
 
-/* With the lock held. */
+/* Nobody's row may be there before the lease: whoever comes while it is being
+ * taken takes it, too. */
 static Status become_holder(struct store *store, struct error *err)
 {
     struct holds *holds = store->holds;
-    uint64_t owner = 0;
-    if (holds->owner != 0)
+    pthread_mutex_lock(&holds->lock);
+    while (holds->owner == 0)
+        random_bytes(&holds->owner, sizeof holds->owner);
+    const bool has_lease = holds->has_lease;
+    pthread_mutex_unlock(&holds->lock);
+    if (has_lease)
         return STATUS_OK;
-    while (owner == 0)
-        random_bytes(&owner, sizeof owner);
-    TRY(renew(store, owner, err));
-    holds->owner = owner;
-    holds->is_kept = store->directory[0] != '\0';
-    if (holds->is_kept)
+    TRY(renew(store, holds->owner, err));
+    pthread_mutex_lock(&holds->lock);
+    if (!holds->has_lease && store->directory[0] != '\0') {
         thread_start(&holds->keeper, keep, store);
+        holds->is_kept = true;
+    }
+    holds->has_lease = true;
+    pthread_mutex_unlock(&holds->lock);
     return STATUS_OK;
 }
 
@@ -125,19 +147,15 @@ static void key_of_now(uint64_t owner, struct key *out)
     memcpy(out->bytes + 8, &owner, sizeof owner);
 }
 
-static Status write_row(struct transaction *transaction, struct holds *holds,
+/* In the one write transaction that there is: no two get the same time. */
+static Status write_row(struct transaction *transaction, struct rows *rows,
                         Bytes row, struct error *err)
 {
     struct key key;
-    key_of_now(holds->owner, &key);
+    key_of_now(rows->owner, &key);
     TRY(transaction_put(transaction, TABLE_HOLDS,
                         bytes_of(key.bytes, sizeof key.bytes), row, err));
-    if (holds->count == holds->capacity) {
-        holds->capacity = holds->capacity ? holds->capacity * 2 : 16;
-        holds->rows =
-            heap_resize(holds->rows, holds->capacity, sizeof *holds->rows);
-    }
-    holds->rows[holds->count++] = key;
+    add_key(rows, key);
     return STATUS_OK;
 }
 
@@ -148,42 +166,52 @@ static void begin_row(struct buffer *row, uint64_t owner)
         buffer_add_byte(row, (uint8_t)(owner >> 8 * index));
 }
 
-static Status write_rows(struct transaction *transaction, struct holds *holds,
+static Status write_rows(struct transaction *transaction, struct rows *rows,
                          const Cid *const *cids, size_t count,
                          struct error *err)
 {
     struct buffer row;
     Status status = STATUS_OK;
     buffer_init(&row, ROW_MAX);
-    begin_row(&row, holds->owner);
+    begin_row(&row, rows->owner);
     for (size_t index = 0; index < count && status == STATUS_OK; index++) {
         const Cid *cid = cids[index];
         if (row.len + 1U + cid->len > ROW_MAX) {
-            status = write_row(transaction, holds, buffer_bytes(&row), err);
-            begin_row(&row, holds->owner);
+            status = write_row(transaction, rows, buffer_bytes(&row), err);
+            begin_row(&row, rows->owner);
         }
         buffer_add_byte(&row, cid->len);
         buffer_add_bytes(&row, cid_bytes(cid));
     }
     if (status == STATUS_OK)
-        status = write_row(transaction, holds, buffer_bytes(&row), err);
+        status = write_row(transaction, rows, buffer_bytes(&row), err);
     buffer_deinit(&row);
     return status;
 }
 
-static Status write_once(struct store *store, const Cid *const *cids,
-                         size_t count, struct error *err)
+static Status write_once(struct store *store, struct rows *rows,
+                         const Cid *const *cids, size_t count,
+                         struct error *err)
 {
     struct transaction transaction;
-    const size_t before = store->holds->count;
+    rows->count = 0;
     TRY(tables_write(store->leases, &transaction, err));
-    Status status = write_rows(&transaction, store->holds, cids, count, err);
+    Status status = write_rows(&transaction, rows, cids, count, err);
     if (status == STATUS_OK)
-        status = transaction_commit(&transaction, err);
-    else
-        transaction_end(&transaction);
-    if (status != STATUS_OK)
-        store->holds->count = before;
+        return transaction_commit(&transaction, err);
+    transaction_end(&transaction);
+    return status;
+}
+
+static Status write_all(struct store *store, struct rows *rows,
+                        const Cid *const *cids, size_t count,
+                        struct error *err)
+{
+    Status status = write_once(store, rows, cids, count, err);
+    while (status == STATUS_LIMIT || status == STATUS_FULL) {
+        TRY(leases_room(store, status, err));
+        status = write_once(store, rows, cids, count, err);
+    }
     return status;
 }
 
@@ -218,6 +246,17 @@ static size_t leave_new(struct holds *holds, const Cid **cids, size_t count)
     return left;
 }
 
+static void note_held(struct holds *holds, const struct rows *rows,
+                      const Cid *const *cids, size_t count)
+{
+    pthread_mutex_lock(&holds->lock);
+    for (size_t index = 0; index < count; index++)
+        seen_add(held_like(holds, cids[index]), cid_multihash(cids[index]));
+    for (size_t index = 0; index < rows->count; index++)
+        add_key(&holds->rows, rows->keys[index]);
+    pthread_mutex_unlock(&holds->lock);
+}
+
 /* `cids` is used up. */
 static Status hold_all(struct store *store, const Cid **cids, size_t count,
                        struct error *err)
@@ -225,21 +264,16 @@ static Status hold_all(struct store *store, const Cid **cids, size_t count,
     struct holds *holds = store->holds;
     pthread_mutex_lock(&holds->lock);
     count = leave_new(holds, cids, count);
-    Status status = count > 0 ? become_holder(store, err) : STATUS_OK;
-    if (status == STATUS_OK && count > 0) {
-        status = write_once(store, cids, count, err);
-        while (status == STATUS_LIMIT || status == STATUS_FULL) {
-            status = leases_room(store, status, err);
-            if (status != STATUS_OK)
-                break;
-            status = write_once(store, cids, count, err);
-        }
-    }
-    for (size_t index = 0; index < count && status == STATUS_OK; index++)
-        seen_add(held_like(holds, cids[index]), cid_multihash(cids[index]));
     pthread_mutex_unlock(&holds->lock);
-    return status == STATUS_OK && count > 0 ? wait_for_collector(store, err)
-                                            : status;
+    if (count == 0)
+        return STATUS_OK;
+    TRY(become_holder(store, err));
+    struct rows rows = {.owner = holds->owner};
+    Status status = write_all(store, &rows, cids, count, err);
+    if (status == STATUS_OK)
+        note_held(holds, &rows, cids, count);
+    free(rows.keys);
+    return status == STATUS_OK ? wait_for_collector(store, err) : status;
 }
 
 Status store_hold(struct store *store, const Cid *cid, struct error *err)
@@ -282,16 +316,15 @@ bool hold_batch(struct store *store, const struct store_batch *batch)
 
 static void remove_rows(struct store *store)
 {
-    struct holds *holds = store->holds;
+    const struct rows *rows = &store->holds->rows;
     struct transaction transaction;
     Status status = tables_write(store->leases, &transaction, NULL);
     if (status != STATUS_OK)
         return;
-    for (size_t index = 0; index < holds->count && status == STATUS_OK;
-         index++)
+    for (size_t index = 0; index < rows->count && status == STATUS_OK; index++)
         status = transaction_remove(
             &transaction, TABLE_HOLDS,
-            bytes_of(holds->rows[index].bytes, HOLD_KEY_LEN), NULL);
+            bytes_of(rows->keys[index].bytes, HOLD_KEY_LEN), NULL);
     if (status == STATUS_OK)
         IGNORE(transaction_commit(&transaction, NULL));
     else
@@ -309,15 +342,15 @@ void holds_close(struct store *store)
     pthread_mutex_unlock(&holds->lock);
     if (holds->is_kept)
         pthread_join(holds->keeper, NULL);
-    if (holds->count > 0)
+    if (holds->rows.count > 0)
         remove_rows(store);
-    if (holds->owner != 0) {
+    if (holds->has_lease) {
         const Hash key = hold_key(holds->owner);
         IGNORE(lease_drop(store, &key, holds->owner, NULL));
     }
     for (size_t index = 0; index < CLASS_COUNT; index++)
         seen_deinit(&holds->held[index]);
-    free(holds->rows);
+    free(holds->rows.keys);
     pthread_cond_destroy(&holds->stop);
     pthread_mutex_destroy(&holds->lock);
     free(holds);
