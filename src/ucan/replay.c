@@ -109,6 +109,6 @@ Status replay_take(struct store *store, const struct token *invocation,
     struct taking taking = {.invocation = invocation, .now_s = now_s};
     ASSERT(invocation->kind == TOKEN_INVOCATION);
     Status status = ledger_write(store, LEDGER_REPLAYS, take, &taking, err);
-    *is_new = taking.is_new;
+    *is_new = status == STATUS_OK && taking.is_new;
     return status;
 }
