@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "content/car_slab.h"
 #include "content/verifier.h"
 #include "store/seen.h"
 
@@ -28,6 +29,8 @@ enum {
     BATCH_BYTES = 8 << 20,
     BLOCK_OVERHEAD = 512, /* what a block costs in a batch beside its bytes */
     BATCHES_MAX = 12,     /* on their way to the disk */
+    SORTED_BYTES = 16 << 10, /* blocks that are shorter, on average, are put in
+                                the order of their names */
     PATH_ROOM = 4096,
 };
 
@@ -46,6 +49,7 @@ struct import {
     uint64_t before; /* bytes of the first reading, in the second */
     bool is_second;
 
+    struct car_slab *slab;     /* NULL: put in the order of the file */
     struct store_batch *batch; /* NULL: only verifying */
     size_t batch_bytes;
     struct seen roots, met; /* root blocks; those that are in the file */
@@ -205,7 +209,6 @@ static Status take_block(void *context, const Cid *cid, Bytes bytes,
                          struct error *err)
 {
     struct import *import = context;
-    (void)err;
     if (!import->batch)
         return STATUS_OK;
     store_batch_block(import->batch, cid, bytes);
@@ -214,6 +217,7 @@ static Status take_block(void *context, const Cid *cid, Bytes bytes,
         drop_batch(import); // It will be read again.
     } else if (import->is_second && import->batch_bytes > BATCH_BYTES) {
         send_batch(import);
+        return tell(import, err);
     }
     return STATUS_OK;
 }
@@ -249,6 +253,27 @@ static void count_block(struct import *import, const struct car_block *block)
         seen_add(&import->met, multihash);
 }
 
+static Status give_slab(struct import *import, struct verifier *verifier,
+                        struct error *err)
+{
+    return car_slab_give(import->slab,
+                         import->is_pipe ? import->spool : import->file,
+                         import->start, verifier, err);
+}
+
+static Status add_block(struct import *import, const struct car_block *block,
+                        struct verifier *verifier, struct error *err)
+{
+    count_block(import, block);
+    if (!import->slab)
+        return verifier_add(verifier, &block->cid, block->bytes,
+                            block->section, err);
+    if (car_slab_is_full(import->slab))
+        TRY(give_slab(import, verifier, err));
+    car_slab_add(import->slab, block);
+    return STATUS_OK;
+}
+
 static Status read_blocks(struct import *import, struct car_reader *reader,
                           struct verifier *verifier, struct error *err)
 {
@@ -261,11 +286,11 @@ static Status read_blocks(struct import *import, struct car_reader *reader,
         status = car_read_block(reader, &block, err);
         if (status != STATUS_OK)
             break;
-        count_block(import, &block);
         // This one may tell of a block before; nothing may hide it.
-        TRY(verifier_add(verifier, &block.cid, block.bytes, block.section,
-                         err));
+        TRY(add_block(import, &block, verifier, err));
     }
+    if (import->slab && status == STATUS_NOT_FOUND)
+        TRY(give_slab(import, verifier, err));
     struct error earlier = {0};
     const Status before = verifier_finish(verifier, &earlier);
     if (before != STATUS_OK) {
@@ -354,6 +379,8 @@ static Status put_large(struct import *import, struct error *err)
     import->before = import->at;
     import->is_second = true;
     import->batch = store_batch_new(import->store);
+    if (import->out->bytes / SORTED_BYTES < import->out->blocks)
+        import->slab = car_slab_new();
     Status status = read_once(import, err);
     if (status == STATUS_INVALID || status == STATUS_CORRUPT ||
         status == STATUS_LIMIT || status == STATUS_UNSUPPORTED)
@@ -397,6 +424,7 @@ Status car_import(struct store *store, int file, const char *name,
     pthread_cond_destroy(&import.delivered);
     pthread_mutex_destroy(&import.lock);
     store_batch_free(import.batch);
+    car_slab_free(import.slab);
     seen_deinit(&import.roots);
     seen_deinit(&import.met);
     if (import.spool >= 0)

@@ -387,6 +387,63 @@ static void a_file_that_changes_meanwhile_gives_no_bad_block(void **state)
     buffer_deinit(&car);
 }
 
+enum { MANY_BLOCKS = 50000, SMALL_LEN = 300 };
+
+static Cid make_many(struct buffer *car)
+{
+    uint8_t block[SMALL_LEN] = {0};
+    Cid cid, root;
+    for (uint32_t index = 0; index < MANY_BLOCKS; index++) {
+        memcpy(block, &index, sizeof index);
+        cid_of(CODEC_RAW, bytes_of(block, sizeof block), &cid);
+        if (index == 0) {
+            root = cid;
+            begin_car(car, &root, 1);
+        }
+        add_block(car, &cid, bytes_of(block, sizeof block));
+    }
+    return root;
+}
+
+static void many_small_blocks_all_come_in(void **state)
+{
+    struct place *place = *state;
+    struct buffer car;
+    struct car_imported imported;
+    struct error err = {0};
+    Cid root = make_many(&car);
+    assert_ok(import_bytes(place, buffer_bytes(&car), NULL, &imported, &err));
+    assert_int_equal(imported.blocks, MANY_BLOCKS);
+    car_imported_deinit(&imported);
+    assert_int_equal(count_blocks(place->store), MANY_BLOCKS);
+    struct pins pins = pins_of(place->store);
+    assert_true(cid_equal(&pins.last, &root));
+    buffer_deinit(&car);
+}
+
+/* In the bytes of a block, in a CID, in a length. */
+static void many_small_blocks_that_change_meanwhile_are_refused(void **state)
+{
+    struct place *place = *state;
+    for (size_t from_end = 20; from_end <= SMALL_LEN + 38;
+         from_end += from_end < SMALL_LEN ? SMALL_LEN - 10 : 14) {
+        struct buffer car;
+        struct car_imported imported;
+        struct error err = {0};
+        make_many(&car);
+        struct changer changer = {place, car.len, car.len - from_end, false};
+        const struct car_import_options options = {.progress = change,
+                                                   .context = &changer};
+        assert_int_not_equal(
+            import_bytes(place, buffer_bytes(&car), &options, &imported, &err),
+            STATUS_OK);
+        assert_true(changer.done);
+        assert_non_null(strstr(err.message, "changed"));
+        assert_int_equal(pins_of(place->store).count, 0);
+        buffer_deinit(&car);
+    }
+}
+
 static bool stop(void *context, uint64_t done, uint64_t total)
 {
     (void)context, (void)total;
@@ -586,6 +643,8 @@ int main(void)
         TEST(odd_blocks_are_taken_or_refused_by_name),
         TEST(a_large_file_is_verified_before_any_of_it_is_kept),
         TEST(a_file_that_changes_meanwhile_gives_no_bad_block),
+        TEST(many_small_blocks_all_come_in),
+        TEST(many_small_blocks_that_change_meanwhile_are_refused),
         TEST(an_import_can_be_stopped),
         TEST(a_pipe_is_read_once_and_kept_aside),
         TEST(goes_out_depth_first_and_once_each),
