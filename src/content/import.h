@@ -90,7 +90,7 @@ static inline bool import_has_failed(const struct import *import)
 }
 uint8_t *lane_room(struct lane *lane);
 /* A struct unixfs_block_sink: `context` is the lane. */
-Status lane_put(void *lane, const Cid *cid, Bytes block, struct error *err);
+Status lane_put(void *context, const Cid *cid, Bytes block, struct error *err);
 /* Gives the batch to the writer. */
 void lane_commit(struct lane *lane);
 

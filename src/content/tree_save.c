@@ -324,7 +324,6 @@ static Status check_target(const struct target *target, const char *path,
                            struct error *err)
 {
     struct stat stat;
-    struct dirent *found;
     unsigned count = 0;
     if (fstatat(target->parent, target->name, &stat, AT_SYMLINK_NOFOLLOW) != 0)
         return STATUS_OK;
@@ -335,7 +334,7 @@ static Status check_target(const struct target *target, const char *path,
         return fail(err, STATUS_DENIED,
                     "%s is there already, and no directory: give another name",
                     path);
-    while (count < 3 && (found = readdir(stream)))
+    while (count < 3 && readdir(stream))
         count++;
     closedir(stream);
     if (count < 3)

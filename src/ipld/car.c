@@ -156,6 +156,7 @@ static Status take_length(struct car_reader *reader, const char *what,
     *at_end = ahead.len == 0;
     if (*at_end)
         return STATUS_OK;
+    ASSERT(ahead.data);
     const size_t len = varint_read(ahead, out);
     if (len > 0) {
         take(reader, len);

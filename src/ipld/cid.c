@@ -77,7 +77,7 @@ void cid_parts_of(Bytes bytes, struct cid_parts *out)
 
 Status cid_from_bytes(Bytes bytes, Cid *out, struct error *err)
 {
-    struct cid_parts parts;
+    struct cid_parts parts = {0};
 
     TRY(read_parts(bytes, &parts, err));
     if (parts.hash_code == HASH_IDENTITY &&

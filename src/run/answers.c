@@ -219,7 +219,7 @@ static Status read_page(struct reading *reading, const Value *link,
     cid_from_hash(CODEC_DAG_CBOR, &hash, &cid);
     Status status = get_list(reading, &cid, &arena, &list, &are_pages, err);
     if (status == STATUS_OK &&
-        (are_pages || list->list.count == 0 ||
+        (are_pages || !list || list->list.count == 0 ||
          (!is_last && list->list.count != ANSWERS_PAGE)))
         status = fail(err, STATUS_INVALID,
                       "pages of answers must be full, but for the last");

@@ -316,8 +316,8 @@ static size_t rows_at_once(const struct sweep *sweep)
 static bool goes_on(struct sweep *sweep, Bytes key)
 {
     struct keys *keys = sweep->keys;
-    sweep->next.is_done =
-        keys->count < rows_at_once(sweep) && keys->visited < 2 * REMOVED_FIRST;
+    sweep->next.is_done = keys->count < rows_at_once(sweep) &&
+                          keys->visited < 2 * (size_t)REMOVED_FIRST;
     if (!sweep->next.is_done)
         return false;
     keys->visited++;
