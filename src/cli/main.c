@@ -35,6 +35,8 @@ static const struct command *const trust[] = {
     &key_command,
     &delegate_command,
     &revoke_command,
+    &receipt_command,
+    &receipts_command,
     &verify_command,
     NULL,
 };

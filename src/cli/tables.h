@@ -29,6 +29,8 @@ extern const struct command ls_command;
 extern const struct command name_command;
 extern const struct command pin_command;
 extern const struct command pins_command;
+extern const struct command receipt_command;
+extern const struct command receipts_command;
 extern const struct command restore_command;
 extern const struct command revoke_command;
 extern const struct command run_command;
