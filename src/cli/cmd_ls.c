@@ -129,14 +129,25 @@ static void print_text(struct listing *listing, const struct shown *shown)
     putchar('\n');
 }
 
+/* A raw block is a file: its length says it all, and nothing is hashed. */
+static Status open_child(struct listing *listing, struct shown *shown,
+                         struct error *err)
+{
+    Cid cid;
+    if (cid_from_bytes(shown->cid, &cid, NULL) != STATUS_OK ||
+        cid_codec(&cid) != CODEC_RAW)
+        return unixfs_open(&listing->source, shown->cid, &shown->info, err);
+    shown->info = (struct unixfs_info){.kind = UNIXFS_FILE};
+    return store_length(listing->cli->vm->store, &cid, &shown->info.size, err);
+}
+
 /* A block that is missing, or no UnixFS, is shown as such. */
 static Status look_at(struct listing *listing, struct shown *shown,
                       struct error *err)
 {
     if (cli_flag(listing->cli, LS_FAST) && !cli_flag(listing->cli, LS_LONG))
         return STATUS_OK;
-    Status status =
-        unixfs_open(&listing->source, shown->cid, &shown->info, err);
+    Status status = open_child(listing, shown, err);
     if (status == STATUS_OK && shown->info.kind == UNIXFS_SYMLINK)
         status = unixfs_symlink(&listing->source, shown->cid, &listing->arena,
                                 &shown->target, err);

@@ -218,6 +218,30 @@ bool store_has(struct store *store, const Cid *cid)
            (status == STATUS_NOT_FOUND && sources_have(store, cid));
 }
 
+Status store_length(struct store *store, const Cid *cid, uint64_t *out,
+                    struct error *err)
+{
+    struct transaction transaction;
+    struct block *block =
+        is_identity(cid) ? identity_block(cid) : pending_block(store, cid);
+    Status status = STATUS_NOT_FOUND;
+    Bytes bytes;
+    if (!block) {
+        TRY(tables_read(store->tables, &transaction, err));
+        status = transaction_get(&transaction, TABLE_BLOCKS,
+                                 cid_multihash(cid), &bytes, err);
+        if (status == STATUS_OK)
+            *out = bytes.len;
+        transaction_end(&transaction);
+        if (status != STATUS_NOT_FOUND)
+            return status;
+        TRY(fall_back(store, status, cid, &block, err));
+    }
+    *out = block_bytes(block).len;
+    block_unref(block);
+    return STATUS_OK;
+}
+
 bool store_holds_exactly(struct store *store, const Cid *cid, Bytes bytes)
 {
     struct transaction transaction;

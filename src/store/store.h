@@ -55,6 +55,9 @@ Status store_get(struct store *store, const Cid *cid, struct block **out,
  * that came from a source, which is hashed each time; else NULL. */
 Status store_prepare(struct store *store, const Cid *cid, struct block **out,
                      struct error *err);
+/* Bytes of a block (not re-hashed). STATUS_NOT_FOUND is an answer. */
+Status store_length(struct store *store, const Cid *cid, uint64_t *out,
+                    struct error *err);
 /* True if the block is there (not re-hashed). */
 bool store_has(struct store *store, const Cid *cid);
 

@@ -13,10 +13,19 @@ static void gives_back_what_was_committed(void **state)
     struct fixture *fixture = *state;
     const Cid cid = cid_of_text("hello");
     struct block *block;
+    uint64_t len;
     assert_status(store_get(fixture->store, &cid, &block, NULL),
+                  STATUS_NOT_FOUND);
+    assert_status(store_length(fixture->store, &cid, &len, NULL),
+                  STATUS_NOT_FOUND);
+    assert_status(store_prepare(fixture->store, &cid, &block, NULL),
                   STATUS_NOT_FOUND);
     assert_false(store_has(fixture->store, &cid));
     put_text(fixture->store, "hello");
+    assert_ok(store_length(fixture->store, &cid, &len, NULL));
+    assert_int_equal(len, 5);
+    assert_ok(store_prepare(fixture->store, &cid, &block, NULL));
+    assert_null(block);
     assert_gets(fixture->store, "hello");
     reopen(fixture);
     assert_true(store_has(fixture->store, &cid));
@@ -76,7 +85,10 @@ static void answers_identity_cids_from_themselves(void **state)
     struct fixture *fixture = *state;
     const Cid cid = {.len = 7, .bytes = {1, CODEC_RAW, 0, 3, 'a', 'b', 'c'}};
     struct block *block;
+    uint64_t len;
     assert_true(store_has(fixture->store, &cid));
+    assert_ok(store_length(fixture->store, &cid, &len, NULL));
+    assert_int_equal(len, 3);
     assert_ok(store_get(fixture->store, &cid, &block, NULL));
     assert_true(bytes_equal(block_bytes(block), text_block("abc")));
     block_unref(block);
