@@ -50,7 +50,7 @@ struct delegating {
     struct token *token;
 };
 
-/* --- What is asked for -------------------------------------------------------- */
+/* --- What is asked for --------------------------------------------------- */
 
 static int wrong(const struct cli *cli, int option, const char *value,
                  const char *why)
@@ -131,13 +131,13 @@ static int read_policies(struct delegating *delegating)
     const char *word;
     size_t count = 0;
     for (int at = 0; (word = cli_next_value(delegating->cli, POLICY, &at));) {
-        Value value;
+        Value value = value_null();
         int code = read_json(delegating, POLICY, word, &value);
         if (code != EXIT_OK)
             return code;
         if (value.kind != VALUE_LIST)
             return wrong(delegating->cli, POLICY, word,
-                         "it is no list: write [\"==\", \".mod\", …]");
+                         "it is no list: write [\"==\", \".mod\", ...]");
         const bool is_one =
             value.list.count > 0 && value.list.items[0].kind == VALUE_TEXT;
         const Value *items = is_one ? &value : value.list.items;
@@ -226,7 +226,7 @@ static int read_subject(struct delegating *delegating)
     return EXIT_OK;
 }
 
-/* --- Whether we may ------------------------------------------------------------ */
+/* --- Whether we may ------------------------------------------------------ */
 
 /* Whether proofs lead from us to the subject: each to the one before. */
 static bool is_proved(const struct delegating *delegating)
@@ -265,7 +265,7 @@ static void warn_unless_proved(const struct delegating *delegating)
             TEXT_ARG(delegating->claims.cmd), delegating->sub.text);
 }
 
-/* --- What comes out -------------------------------------------------------------- */
+/* --- What comes out ------------------------------------------------------ */
 
 static Status keep(struct delegating *delegating, struct error *err)
 {
@@ -364,7 +364,7 @@ static int mint(struct delegating *delegating)
     if (status != STATUS_OK)
         return say_failed(cli, status, &err);
     warn_unless_proved(delegating);
-    buffer_init(&text, 2 * CONTAINER_BYTES_MAX);
+    buffer_init(&text, (size_t)2 * CONTAINER_BYTES_MAX);
     status = write_container(delegating, &text, &err);
     if (status == STATUS_OK)
         status = keep(delegating, &err);
@@ -415,16 +415,16 @@ const struct command delegate_command = {
         "Signs a UCAN delegation: the key DID may do the command, and all\n"
         "below it, on behalf of the subject, while every statement of the\n"
         "policy is true of the arguments. It is printed as a container, one\n"
-        "line of text to be sent on, together with the proofs. The store keeps\n"
-        "it, pinned as \"delegation to …\".\n"
+        "line of text to be sent on, with the proofs in it. The store keeps\n"
+        "it, pinned as \"delegation to z6Mk...\".\n"
         "\n"
-        "A policy is DAG-JSON, one statement or a list: [\"==\", \".mod\", …],\n"
-        "[\"<=\", \".limits.time\", 60000], [\"like\", \".fun\", \"resize*\"].\n"
+        "A policy is DAG-JSON, one statement or a list of them:\n"
+        "[\"==\", \".fun\", \"resize\"], [\"<=\", \".limits.time\", 60000].\n"
         "A time is 90s, 30m, 12h, 7d or 2w from now, or a date in UTC.\n"
         "`--subject any` passes on all that others let us pass on.",
     .options = options,
     .examples =
-        "  ipvm delegate --to did:key:z6Mk... --command /wasm/run --expires 7d\n"
+        "  ipvm delegate --to did:key:z6Mk... --command /wasm/run\n"
         "  ipvm delegate --to did:key:z6Mk... --command /workflow/run \\\n"
         "      --policy '[\"<=\", \".limits.time\", 60000]' -o carol.ucan\n",
     .run = run_delegate,

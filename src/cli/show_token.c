@@ -11,7 +11,7 @@
 #include "ipld/dag_json.h"
 #include "ucan/container.h"
 
-/* --- In words --------------------------------------------------------------- */
+/* --- In words ------------------------------------------------------------ */
 
 static void show_time(struct facts *facts, Text key, int64_t seconds)
 {
@@ -29,7 +29,7 @@ static void show_policy(const struct cli *cli, struct facts *facts,
     }
     Value *lines = arena_array(&facts->arena, pol->list.count, sizeof *lines);
     struct buffer json;
-    buffer_init(&json, TOKEN_BYTES_MAX * 8);
+    buffer_init(&json, (size_t)TOKEN_BYTES_MAX * 8);
     for (size_t index = 0; index < pol->list.count; index++) {
         buffer_clear(&json);
         if (dag_json_encode(&pol->list.items[index], &json, NULL) != STATUS_OK)
@@ -120,7 +120,7 @@ void show_token(const struct cli *cli, struct facts *facts,
         fact_format(facts, TEXT("signature"), "WRONG: %s", err.message);
 }
 
-/* --- Where tokens are --------------------------------------------------------- */
+/* --- Where tokens are ---------------------------------------------------- */
 
 static bool is_text_form(uint8_t header)
 {
@@ -194,7 +194,7 @@ Status tokens_of_word(struct store *store, const char *word,
                                : fail_in(err, status, "%.60s", word);
 }
 
-/* --- Printing ----------------------------------------------------------------- */
+/* --- Printing ------------------------------------------------------------ */
 
 static void print_one(const struct cli *cli, struct facts *facts, Bytes bytes)
 {

@@ -10,7 +10,7 @@ enum { DAY_S = 86400, YEAR_MAX = 9999 };
 
 static const int64_t moment_max = INT64_C(253402300799); /* 9999-12-31, end */
 
-/* --- From now --------------------------------------------------------------- */
+/* --- From now ------------------------------------------------------------ */
 
 static int64_t unit_s(char unit)
 {
@@ -39,7 +39,7 @@ static bool read_duration(const char *text, int64_t *out)
     return true;
 }
 
-/* --- Dates ------------------------------------------------------------------ */
+/* --- Dates --------------------------------------------------------------- */
 
 static int days_of(int year, int month)
 {
@@ -86,7 +86,8 @@ static bool read_date(const char *text, int64_t *out)
         days += days_of(year, 2) == 29 ? 366 : 365;
     for (int month = 1; month < part[1]; month++)
         days += days_of(part[0], month);
-    *out = days * DAY_S + part[3] * 3600 + part[4] * 60 + part[5];
+    const int seconds = part[3] * 3600 + part[4] * 60 + part[5];
+    *out = days * DAY_S + seconds;
     return true;
 }
 

@@ -35,7 +35,7 @@ static const struct form *find_form(uint8_t header)
     return NULL;
 }
 
-/* --- Reading --------------------------------------------------------------- */
+/* --- Reading ------------------------------------------------------------- */
 
 static Status decode_text(char multibase, Bytes bytes, struct arena *arena,
                           Bytes *out, struct error *err)
@@ -136,7 +136,7 @@ Status container_read(Bytes bytes, struct arena *arena, Bytes **tokens,
     return read_cbor(inner, arena, tokens, count, err);
 }
 
-/* --- Writing --------------------------------------------------------------- */
+/* --- Writing ------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
 {

@@ -15,7 +15,7 @@ enum {
 
 static const int64_t number_max = (INT64_C(1) << TIME_MAX_BITS) - 1;
 
-/* --- Fields ---------------------------------------------------------------- */
+/* --- Fields -------------------------------------------------------------- */
 
 static Status read_did(const Value *value, const char *name, Did *out,
                        PublicKey *key, struct error *err)
@@ -263,7 +263,7 @@ static Status read_payload(struct token *token, const Value *payload,
     return STATUS_OK;
 }
 
-/* --- The envelope ----------------------------------------------------------- */
+/* --- The envelope -------------------------------------------------------- */
 
 const struct token_form token_forms[TOKEN_FORMS] = {
     {TEXT_INIT("ucan/dlg@1.0.0"), TOKEN_DELEGATION, false},

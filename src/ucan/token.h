@@ -71,7 +71,7 @@ void token_free(struct token *token);
 /* STATUS_DENIED: the signature is not that of iss. */
 Status token_verify(const struct token *token, struct error *err);
 
-/* --- Minting --------------------------------------------------------------- */
+/* --- Minting ------------------------------------------------------------- */
 
 /* What a token shall say; a zeroed field is absent. Without `nonce.data`: 12
  * random bytes. The issuer is the key. */

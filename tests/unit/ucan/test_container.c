@@ -99,7 +99,7 @@ static void gzip_says_nothing_of_when_and_where(void **state)
     buffer_deinit(&out);
 }
 
-/* --- Bad input --------------------------------------------------------------- */
+/* --- Bad input ----------------------------------------------------------- */
 
 static void assert_refused(Bytes bytes, Status expected, const char *words)
 {
@@ -231,7 +231,7 @@ static void refuses_damaged_gzip(void **state)
     buffer_deinit(&out);
 }
 
-/* --- Bounds ------------------------------------------------------------------ */
+/* --- Bounds -------------------------------------------------------------- */
 
 /* `len` zeros as gzip, in the form: some 1000 times smaller. */
 static Bytes bomb(ContainerForm form, size_t len)

@@ -16,7 +16,7 @@ static const KeyType types[] = {KEY_ED25519, KEY_P256, KEY_SECP256K1};
 
 static const struct token_options rc1 = {.rc1_too = true};
 
-/* --- Public vectors ------------------------------------------------------- */
+/* --- Public vectors ------------------------------------------------------ */
 
 /* Padded base64, as these files have it. */
 static Bytes bytes_at(const Value *row, const char *name, struct arena *arena)
@@ -156,7 +156,7 @@ static void reads_all_tokens_of_the_public_invocations(void **state)
     arena_deinit(&arena);
 }
 
-/* --- Minting --------------------------------------------------------------- */
+/* --- Minting ------------------------------------------------------------- */
 
 /* Reads it again from bytes of their own: the same in every field. */
 static void assert_reads_again(const struct token *token,
@@ -350,7 +350,7 @@ static void two_mints_differ_by_their_nonce(void **state)
     secret_key_free(key);
 }
 
-/* --- Signatures -------------------------------------------------------------- */
+/* --- Signatures ---------------------------------------------------------- */
 
 /* order - s, big endian. */
 static void other_half(const char *order, uint8_t s[32])
@@ -454,7 +454,7 @@ static void no_changed_bit_is_verified(void **state)
     }
 }
 
-/* --- Commands, tasks, and the page of the format ------------------------------ */
+/* --- Commands, tasks, and the page of the format ------------------------- */
 
 static void a_command_proves_what_goes_on_below_it(void **state)
 {

@@ -56,7 +56,7 @@ static void assert_refused(Status status, const struct error *err,
     assert_int_equal(status, err->status);
 }
 
-/* --- Fields ---------------------------------------------------------------- */
+/* --- Fields -------------------------------------------------------------- */
 
 struct row {
     const char *field, *json; /* json NULL: the field is not there */
@@ -198,7 +198,7 @@ static void refuses_fields_by_their_rules(void **state)
     try_rows(TOKEN_INVOCATION, ROWS(invocation));
 }
 
-/* --- Depth and numbers of things -------------------------------------------- */
+/* --- Depth and numbers of things ----------------------------------------- */
 
 static Value nested(size_t depth)
 {
@@ -260,7 +260,7 @@ static void has_bounds_for_proofs_nonce_and_bytes(void **state)
                      STATUS_LIMIT);
 }
 
-/* --- The envelope ----------------------------------------------------------- */
+/* --- The envelope -------------------------------------------------------- */
 
 /* What is signed, but for one thing, is right. */
 static void refuses_other_maps_than_header_and_payload(void **state)
@@ -361,7 +361,7 @@ static void denies_a_signature_of_another_length(void **state)
     }
 }
 
-/* --- Bytes ------------------------------------------------------------------ */
+/* --- Bytes --------------------------------------------------------------- */
 
 static Bytes good_bytes(void)
 {
