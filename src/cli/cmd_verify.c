@@ -2,12 +2,12 @@
 /* cmd_verify.c - `ipvm verify`: is this what it claims to be? */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -15,6 +15,7 @@
 #include "cli/output.h"
 #include "cli/tables.h"
 #include "cli/verify.h"
+#include "cli/when.h"
 #include "ipld/car.h"
 #include "lib/handle.h"
 
@@ -136,8 +137,7 @@ Status verify_car(struct verify *verify, Bytes bytes, struct error *err)
 static Status verify_bytes(struct verify *verify, Bytes bytes,
                            const char *name, struct error *err)
 {
-    static VerifyKind *const kinds[] = {verify_car, verify_token,
-                                        verify_container};
+    static VerifyKind *const kinds[] = {verify_car, verify_tokens};
     for (size_t index = 0; index < sizeof kinds / sizeof *kinds; index++) {
         Status status = kinds[index](verify, bytes, err);
         if (status != STATUS_NOT_FOUND)
@@ -228,7 +228,7 @@ static Status verify_cid(struct verify *verify, const Cid *cid,
                 block_bytes(block).len);
     Hash hash;
     if (cid_sha256(cid, CODEC_DAG_CBOR, &hash))
-        status = verify_token(verify, block_bytes(block), err);
+        status = verify_tokens(verify, block_bytes(block), err);
     block_unref(block);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
@@ -242,6 +242,10 @@ static Status verify_word(struct verify *verify, const char *word,
     if (access(word, F_OK) != 0 &&
         cid_from_text(text_of(word), &cid, NULL) == STATUS_OK)
         return verify_cid(verify, &cid, err);
+    // The text of a container is longer than the name of a file may be.
+    if (access(word, F_OK) != 0 && strlen(word) > NAME_MAX)
+        return verify_bytes(verify, text_bytes(text_of(word)), "this text",
+                            err);
     return verify_file(verify, word, err);
 }
 
@@ -251,36 +255,23 @@ enum { VERIFY_AT, VERIFY_AUDIENCE, VERIFY_RC1 };
 
 static const struct option verify_options[] = {
     [VERIFY_AT] = {0, "at", "TIME",
-                   "as of 2026-01-31, 2026-01-31T12:00:00Z, or seconds since "
-                   "1970"},
+                   "as of 2026-01-31, 2026-01-31T12:00:00Z, in 7d, or "
+                   "seconds since 1970"},
     [VERIFY_AUDIENCE] = {0, "audience", "DID",
                          "invocations must be for this one"},
     [VERIFY_RC1] = {0, "rc1", NULL, "take tokens of UCAN 1.0.0-rc.1, too"},
     {0, NULL, NULL, NULL},
 };
 
-/* A day, a second of UTC, or a number of seconds. */
+/* Also a number, as tokens have it. */
 static bool read_time(const char *word, int64_t *out)
 {
-    struct tm day = {0};
     char *end;
-    int used = 0;
     errno = 0;
     *out = strtoll(word, &end, 10);
     if (*word != '\0' && *end == '\0' && errno == 0)
         return *out > -(INT64_C(1) << 53) && *out < INT64_C(1) << 53;
-    const int parts = sscanf(word, "%4d-%2d-%2d%nT%2d:%2d:%2dZ%n",
-                             &day.tm_year, &day.tm_mon, &day.tm_mday, &used,
-                             &day.tm_hour, &day.tm_min, &day.tm_sec, &used);
-    const struct tm asked = day;
-    if ((parts != 3 && parts != 6) || word[used] != '\0')
-        return false;
-    day.tm_year -= 1900;
-    day.tm_mon -= 1;
-    *out = timegm(&day);
-    // 31 February is another day by now.
-    return day.tm_mday == asked.tm_mday && day.tm_hour == asked.tm_hour &&
-           day.tm_min == asked.tm_min && day.tm_sec == asked.tm_sec;
+    return when_read(word, clock_wall_s(), out);
 }
 
 /* The store, if there is one: files can be verified without. */
@@ -324,7 +315,7 @@ static int run_verify(struct cli *cli)
     if (at && !read_time(at, &verify.now_s))
         return cli_error(cli, EXIT_USAGE,
                          "verify: --at: %s is no time: write 2026-01-31, "
-                         "2026-01-31T12:00:00Z or seconds since 1970",
+                         "2026-01-31T12:00:00Z, 7d or seconds since 1970",
                          at);
     if (audience && did_read(text_of(audience), &did, NULL, &err) != STATUS_OK)
         return cli_error(cli, EXIT_USAGE, "verify: --audience: %s",
@@ -340,15 +331,15 @@ static int run_verify(struct cli *cli)
 
 const struct command verify_command = {
     .name = "verify",
-    .synopsis = "FILE|CID|-",
+    .synopsis = "FILE|CID|TEXT|-",
     .summary = "check a token, a chain of them, or a CAR file",
     .description =
-        "Reads a token, a container of tokens, or a CAR file, and says of each\n"
+        "Reads a token, a container of tokens or a CAR file, and says of each\n"
         "check whether it holds. An invocation is taken through its chain, root\n"
         "first, up to the first rule that is broken; proofs are looked for\n"
         "beside it and in the store, as are revocations. A delegation alone\n"
         "proves nothing: its signature, time and revocation are checked.\n"
-        "Exit code 3 if anything does not hold.",
+        "TEXT is a container's. Exit code 3 if anything does not hold.",
     .options = verify_options,
     .examples = "  ipvm verify request.ucan\n"
                 "  ipvm verify --at 2026-01-31 - < request.ucan\n"

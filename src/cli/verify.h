@@ -44,6 +44,6 @@ struct verify {
  * STATUS_OK: the lines say it. */
 typedef Status VerifyKind(struct verify *verify, Bytes bytes,
                           struct error *err);
-VerifyKind verify_container, verify_token, verify_car;
+VerifyKind verify_tokens, verify_car;
 
 #endif

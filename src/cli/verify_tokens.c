@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/show_token.h"
 #include "cli/verify.h"
-#include "ucan/container.h"
 #include "ucan/revocation.h"
 
 struct tokens {
@@ -201,27 +201,12 @@ static Status verify_all(struct verify *verify, const Bytes *bytes,
     return status;
 }
 
-Status verify_token(struct verify *verify, Bytes bytes, struct error *err)
-{
-    // A list of bytes and a map.
-    if (bytes.len < 2 || bytes.data[0] != 0x82 || bytes.data[1] >> 5 != 2)
-        return STATUS_NOT_FOUND;
-    return verify_all(verify, &bytes, 1, err);
-}
-
-Status verify_container(struct verify *verify, Bytes bytes, struct error *err)
+Status verify_tokens(struct verify *verify, Bytes bytes, struct error *err)
 {
     struct arena arena = {0};
     Bytes *tokens;
     size_t count;
-    if (bytes.len == 0 || !memchr("@BCMOP", bytes.data[0], 6))
-        return STATUS_NOT_FOUND;
-    // Text from a file has a newline behind it.
-    while (memchr("BCOP", bytes.data[0], 4) && bytes.len > 1 &&
-           (bytes.data[bytes.len - 1] == '\n' ||
-            bytes.data[bytes.len - 1] == '\r'))
-        bytes.len--;
-    Status status = container_read(bytes, &arena, &tokens, &count, err);
+    Status status = tokens_in(bytes, &arena, &tokens, &count, err);
     if (status == STATUS_OK)
         status = verify_all(verify, tokens, count, err);
     arena_deinit(&arena);
