@@ -6,19 +6,23 @@
 
 enum { LEVELS_MAX = 64 };
 
-static void hash_marked(uint8_t mark, Bytes a, Bytes b, Hash *out)
-{
-    struct hasher *hasher = hasher_new();
-    hasher_add(hasher, bytes_of(&mark, 1));
-    hasher_add(hasher, a);
-    hasher_add(hasher, b);
-    hasher_finish(hasher, out);
-    hasher_free(hasher);
-}
+enum { SHORT_LEAF_MAX = 255 };
 
 void tree_leaf(Bytes bytes, Hash *out)
 {
-    hash_marked(0, bytes, (Bytes){NULL, 0}, out);
+    static const uint8_t mark = 0;
+    uint8_t marked[1 + SHORT_LEAF_MAX] = {0};
+    if (bytes.len > 0 && bytes.len <= SHORT_LEAF_MAX)
+        memcpy(marked + 1, bytes.data, bytes.len);
+    if (bytes.len <= SHORT_LEAF_MAX) {
+        hash_sha256(bytes_of(marked, 1 + bytes.len), out);
+        return;
+    }
+    struct hasher *hasher = hasher_new();
+    hasher_add(hasher, bytes_of(&mark, 1));
+    hasher_add(hasher, bytes);
+    hasher_finish(hasher, out);
+    hasher_free(hasher);
 }
 
 void tree_node(const Hash *left, const Hash *right, Hash *out)

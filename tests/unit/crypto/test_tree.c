@@ -80,6 +80,19 @@ static void hashes_are_those_of_the_specification(void **state)
                        "f329e06e77");
 }
 
+static void a_leaf_is_hashed_alike_however_long(void **state)
+{
+    uint8_t bytes[1 + 600] = {0};
+    (void)state;
+    for (size_t len = 0; len <= 600; len += 5) {
+        Hash leaf, expected;
+        memset(bytes + 1, (int)len & 0x7f, len);
+        tree_leaf(bytes_of(bytes + 1, len), &leaf);
+        hash_sha256(bytes_of(bytes, 1 + len), &expected);
+        assert_true(hash_equal(&leaf, &expected));
+    }
+}
+
 static void an_edge_has_the_root_of_all_its_leaves(void **state)
 {
     struct tree_edge edge = {0};
@@ -191,6 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hashes_are_those_of_the_specification),
+        cmocka_unit_test(a_leaf_is_hashed_alike_however_long),
         cmocka_unit_test(an_edge_has_the_root_of_all_its_leaves),
         cmocka_unit_test(every_leaf_is_proved_in_every_tree),
         cmocka_unit_test(every_tree_is_proved_to_grow_from_each_before),
