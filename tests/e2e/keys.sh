@@ -161,6 +161,7 @@ while True:
 sys.stdout.buffer.write(shown)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 END
+# shellcheck disable=SC2317 # called by expect
 typed() { python3 terminal.py "$@"; }
 expect "a passphrase is asked for twice" typed 'open sesame\n/open sesame\n' \
     "$IPVM" key new typed --passphrase
