@@ -24,7 +24,7 @@ static const struct option options[] = {
                  "what for; all below it too, \"/\" is everything"},
     [SUBJECT] = {0, "subject", "DID|self|any",
                  "on whose behalf (self; that of the proofs)"},
-    [POLICY] = {'p', "policy", "JSON|@FILE",
+    [POLICY] = {'p', "policy", "TEXT|@FILE",
                 "only where the arguments are so; may be repeated"},
     [EXPIRES] = {'e', "expires", "WHEN", "7d (the default), a date, never"},
     [FROM] = {0, "from", "WHEN", "not before"},
@@ -123,6 +123,43 @@ static int read_json(struct delegating *delegating, int option,
     return EXIT_OK;
 }
 
+/* ".limits.time <= 60000": a selector, an operator, DAG-JSON, with blanks
+ * between them. False: it is not of that form. */
+static bool read_infix(struct delegating *delegating, const char *word,
+                       Value *out)
+{
+    static const char *const operators[] = {
+        " == ", " != ", " <= ", " >= ", " < ", " > ", " like "};
+    const char *blank = strchr(word, ' ');
+    for (size_t index = 0; index < sizeof operators / sizeof *operators;
+         index++) {
+        const size_t len = strlen(operators[index]);
+        if (!blank || strncmp(blank, operators[index], len) != 0)
+            continue;
+        Value *items = arena_array(&delegating->arena, 3, sizeof *items);
+        items[0] = value_text((Text){operators[index] + 1, len - 2});
+        items[1] = value_text((Text){word, (size_t)(blank - word)});
+        *out = value_list(items, 3);
+        return utf8_is_valid(items[1].text, NULL) &&
+               dag_json_decode(text_bytes(text_of(blank + len)),
+                               &delegating->arena, &items[2],
+                               NULL) == STATUS_OK;
+    }
+    return false;
+}
+
+static int read_policy(struct delegating *delegating, const char *word,
+                       Value *out)
+{
+    if (word[0] != '.')
+        return read_json(delegating, POLICY, word, out);
+    if (read_infix(delegating, word, out))
+        return EXIT_OK;
+    return wrong(delegating->cli, POLICY, word,
+                 "behind a selector write == != < <= > >= or like, and JSON; "
+                 "text in quotes");
+}
+
 /* One statement, ["==", …], or a list of them; all together are the policy. */
 static int read_policies(struct delegating *delegating)
 {
@@ -132,7 +169,7 @@ static int read_policies(struct delegating *delegating)
     size_t count = 0;
     for (int at = 0; (word = cli_next_value(delegating->cli, POLICY, &at));) {
         Value value = value_null();
-        int code = read_json(delegating, POLICY, word, &value);
+        int code = read_policy(delegating, word, &value);
         if (code != EXIT_OK)
             return code;
         if (value.kind != VALUE_LIST)
@@ -418,15 +455,15 @@ const struct command delegate_command = {
         "line of text to be sent on, with the proofs in it. The store keeps\n"
         "it, pinned as \"delegation to z6Mk...\".\n"
         "\n"
-        "A policy is DAG-JSON, one statement or a list of them:\n"
-        "[\"==\", \".fun\", \"resize\"], [\"<=\", \".limits.time\", 60000].\n"
+        "A policy is a statement as `.limits.time <= 60000`, or DAG-JSON: one\n"
+        "statement as [\"==\", \".fun\", \"resize\"], or a list of them.\n"
         "A time is 90s, 30m, 12h, 7d or 2w from now, or a date in UTC.\n"
         "`--subject any` passes on all that others let us pass on.",
     .options = options,
     .examples =
         "  ipvm delegate --to did:key:z6Mk... --command /wasm/run\n"
         "  ipvm delegate --to did:key:z6Mk... --command /workflow/run \\\n"
-        "      --policy '[\"<=\", \".limits.time\", 60000]' -o carol.ucan\n",
+        "      --policy '.limits.time <= 60000' -o carol.ucan\n",
     .run = run_delegate,
     .words_min = 0,
     .words_max = 0,

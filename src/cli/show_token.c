@@ -8,6 +8,7 @@
 #include "cli/block_input.h"
 #include "cli/when.h"
 #include "content/path.h"
+#include "ipld/dag_cbor.h"
 #include "ipld/dag_json.h"
 #include "ucan/container.h"
 
@@ -194,6 +195,22 @@ Status tokens_of_word(struct store *store, const char *word,
                                : fail_in(err, status, "%.60s", word);
 }
 
+/* A list that would be a token, but for a rule. */
+static void say_why_not(struct facts *facts, Bytes bytes)
+{
+    const struct token_options options = {.rc1_too = true};
+    struct arena arena = {0};
+    struct error err = {0};
+    struct token *token;
+    Value value;
+    if (dag_cbor_decode(bytes, &arena, &value, NULL) == STATUS_OK &&
+        value.kind == VALUE_LIST && value.list.count == 2 &&
+        value_get(&value.list.items[1], TEXT("h")) &&
+        token_read(bytes, &options, &token, &err) != STATUS_OK)
+        fact_text(facts, TEXT("not a token"), text_of(err.message));
+    arena_deinit(&arena);
+}
+
 /* --- Printing ------------------------------------------------------------ */
 
 static void print_one(const struct cli *cli, struct facts *facts, Bytes bytes)
@@ -222,6 +239,8 @@ bool show_tokens(const struct cli *cli, struct facts *facts, Bytes bytes)
         is_one ? token_read(bytes, &options, &token, NULL) == STATUS_OK
                : tokens_in(bytes, &arena, &tokens, &count, NULL) == STATUS_OK;
     token_free(token);
+    if (!is && is_one)
+        say_why_not(facts, bytes);
     if (is && is_one) {
         print_one(cli, facts, bytes);
     } else if (is) {

@@ -47,6 +47,11 @@ expect_true "  three statements" \
     test "$(field policy | grep -o '"' | wc -l)" = 16
 token=$(field token)
 
+expect "a policy in words" as alice ipvm delegate --to "$bob" --command /a --json \
+    --policy '.limits.time <= 60000' --policy '.fun like "re*"' --policy '.["a"][0]? != null'
+expect_true "  is the same" test "$(field policy)" = \
+    '[["<=", ".limits.time", 60000], ["like", ".fun", "re*"], ["!=", ".[\"a\"][0]?", null]]'
+
 expect "it is a block of alice's" as alice ipvm inspect "$token"
 expect_match '^kind: delegation$'
 expect "that is kept" as alice ipvm pins
@@ -129,6 +134,9 @@ refuses --to "$bob" --command /a --policy '{}' -- '--policy'
 refuses --to "$bob" --command /a --policy '["==", ".a"' -- '--policy'
 refuses --to "$bob" --command /a --policy '["~", ".a", 1]' -- '.pol\[0\]\[0\]'
 refuses --to "$bob" --command /a --policy '["==", ".a", 9007199254740992]' -- '2\^53-1'
+refuses --to "$bob" --command /a --policy '.a = 1' -- 'behind a selector'
+refuses --to "$bob" --command /a --policy '.a == x' -- 'text in quotes'
+refuses --to "$bob" --command /a --policy '.a <= "x"' -- '.pol\[0\]'
 refuses --to "$bob" --command /a --meta '{}' -- '.meta is empty'
 refuses --to "$bob" --command /a --subject me -- '--subject me'
 expect_code 4 "refuses a proof that is not there" as alice ipvm delegate \
