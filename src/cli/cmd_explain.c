@@ -90,8 +90,14 @@ static void print_task(const struct cli *cli, const struct workflow *workflow,
            unneeded ? "not needed" : verdict_names[task->verdict],
            style(cli->color, STYLE_NONE), TEXT_ARG(what->label), TEXT_ARG(why),
            is_hit(task) && !task->is_ok ? " (an error)" : "");
-    if (is_hit(task))
+    if (is_hit(task) && !task->is_believed)
         print_cost(&task->cost);
+    if (task->trust[0] != '\0')
+        printf("      %s%s\n",
+               is_hit(task) ? "not computed here: "
+                            : "there are receipts of it, which are not "
+                              "used: ",
+               task->trust);
     print_limits(&what->limits);
     print_awaited_by(workflow, index);
     arena_deinit(&arena);
@@ -143,7 +149,7 @@ static Value json_cost(struct arena *arena, const struct memo_entry *cost)
 static Value json_task(struct arena *arena, const struct workflow *workflow,
                        uint32_t index, const struct explained *task)
 {
-    struct value_entry entries[8];
+    struct value_entry entries[10];
     const uint32_t *others;
     size_t count = 0;
     uint32_t awaiting = explain_awaited_by(workflow, index, arena, &others);
@@ -160,6 +166,9 @@ static Value json_task(struct arena *arena, const struct workflow *workflow,
         (struct value_entry){TEXT("needed"), value_bool(task->is_needed)};
     entries[count++] =
         (struct value_entry){TEXT("awaited_by"), value_list(labels, awaiting)};
+    entries[count++] = (struct value_entry){
+        TEXT("trust"),
+        task->trust[0] ? value_text(text_of(task->trust)) : value_null()};
     if (task->has_concrete)
         entries[count++] = (struct value_entry){
             TEXT("computation"), json_hash(arena, &task->concrete)};

@@ -403,6 +403,7 @@ static const struct command *const parts[] = {
     &receipts_ls_command,
     &receipts_log_command,
     &receipts_export_command,
+    &receipts_import_command,
     NULL,
 };
 

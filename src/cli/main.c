@@ -38,6 +38,7 @@ static const struct command *const trust[] = {
     &receipt_command,
     &receipts_command,
     &verify_command,
+    &trust_command,
     NULL,
 };
 

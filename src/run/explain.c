@@ -5,10 +5,12 @@
 #include <stdlib.h>
 
 #include "ipld/dag_json.h"
+#include "run/trust.h"
 
 struct explainer {
     struct store *store;
     const struct workflow *workflow;
+    struct trust *trust;
     Text name;
     struct explanation *explanation;
     struct arena arena; /* of one task */
@@ -199,16 +201,47 @@ static void why_would_run(struct explainer *explainer, const struct task *task,
 
 /* --- One task ------------------------------------------------------------ */
 
-static bool take_hit(struct explainer *explainer, const Hash *concrete,
-                     struct explained *out)
+/* What a run would ask when the memo has nothing; without rules it asks
+ * nobody. */
+static bool take_belief(struct explainer *explainer, const Hash *concrete,
+                        Bytes block, struct explained *out)
 {
-    if (memo_get(explainer->store, concrete, &out->cost, NULL) != STATUS_OK ||
-        !cid_sha256(&out->cost.result, CODEC_DAG_CBOR, &out->result))
+    struct trust_answer answer;
+    trust_ask(explainer->trust, concrete, block, &answer);
+    if (answer.receipts > 0)
+        snprintf(out->trust, sizeof out->trust, "%s", answer.judgement.why);
+    if (!answer.is_usable || trust_rules_of(explainer->trust)->count == 0)
+        return false;
+    out->cost =
+        (struct memo_entry){.provenance = MEMO_RECEIPT, .is_ok = answer.is_ok};
+    cid_from_hash(CODEC_DAG_CBOR, &answer.result, &out->cost.result);
+    out->is_believed = true;
+    return true;
+}
+
+/* `block`: the computation's, or empty. */
+static bool take_hit(struct explainer *explainer, const Hash *concrete,
+                     Bytes block, struct explained *out)
+{
+    if (memo_get(explainer->store, concrete, &out->cost, NULL) != STATUS_OK &&
+        !take_belief(explainer, concrete, block, out))
+        return false;
+    if (!cid_sha256(&out->cost.result, CODEC_DAG_CBOR, &out->result))
         return false;
     out->concrete = *concrete;
     out->has_concrete = true;
     out->is_ok = out->cost.is_ok;
     return true;
+}
+
+static void say_hit(struct explained *out, ExplainVerdict verdict,
+                    const char *why)
+{
+    out->verdict = verdict;
+    if (out->is_believed)
+        snprintf(out->why, sizeof out->why, "known by a receipt");
+    else
+        snprintf(out->why, sizeof out->why, "%s", why);
 }
 
 static bool take_upstream(struct explainer *explainer, struct explained *out)
@@ -232,10 +265,9 @@ static bool by_symbolic(struct explainer *explainer, const struct task *task,
         return false;
     if (upstream)
         return take_upstream(explainer, out);
-    if (!take_hit(explainer, &concrete, out))
+    if (!take_hit(explainer, &concrete, (Bytes){NULL, 0}, out))
         return false;
-    out->verdict = EXPLAIN_HIT_SYMBOLIC;
-    snprintf(out->why, sizeof out->why, "known by its recipe");
+    say_hit(out, EXPLAIN_HIT_SYMBOLIC, "known by its recipe");
     return true;
 }
 
@@ -317,10 +349,9 @@ static void by_inputs(struct explainer *explainer, const struct task *task,
         out->verdict = EXPLAIN_REFUSED;
         snprintf(out->why, sizeof out->why, "%s", err.message);
     } else if (task->class == CLASS_PURE &&
-               take_hit(explainer, &out->concrete, out)) {
-        out->verdict = EXPLAIN_HIT_CONCRETE;
-        snprintf(out->why, sizeof out->why,
-                 "another recipe with equal inputs was run");
+               take_hit(explainer, &out->concrete, block, out)) {
+        say_hit(out, EXPLAIN_HIT_CONCRETE,
+                "another recipe with equal inputs was run");
     } else {
         out->has_concrete = true;
         out->verdict = EXPLAIN_WOULD_RUN;
@@ -423,7 +454,8 @@ Status explain_workflow(struct store *store, const struct workflow *workflow,
                         Text remember_as, struct explanation **out,
                         struct error *err)
 {
-    (void)err;
+    struct trust *trust;
+    TRY(trust_open(store, &trust, err));
     struct explanation *explanation = HEAP_NEW(struct explanation);
     explanation->tasks =
         heap_array(workflow->count, sizeof *explanation->tasks);
@@ -431,6 +463,7 @@ Status explain_workflow(struct store *store, const struct workflow *workflow,
     struct explainer explainer = {
         .store = store,
         .workflow = workflow,
+        .trust = trust,
         .name = remember_as,
         .explanation = explanation,
     };
@@ -444,6 +477,7 @@ Status explain_workflow(struct store *store, const struct workflow *workflow,
         explanation->saved_ns += hit ? task->cost.run_ns : 0;
     }
     arena_deinit(&explainer.arena);
+    trust_close(trust);
     *out = explanation;
     return STATUS_OK;
 }

@@ -29,6 +29,10 @@ struct explained {
     Hash result;               /* hits */
     struct memo_entry cost;    /* hits: what it cost once, and so saves */
     char why[EXPLAIN_WHY_MAX]; /* one line for people */
+    bool is_believed; /* hits: by a receipt of somebody else, says `trust` */
+    /* What the owner's rules make of receipts that are here (trust.h); empty
+     * if there are none, or the memo knows better. */
+    char trust[EXPLAIN_WHY_MAX];
 };
 
 struct explanation {

@@ -304,8 +304,14 @@ static Status add(struct change *change, const struct trust_rule *rule,
     const size_t count = change->rules.count;
     const struct trust_rule **wanted =
         arena_array(&change->arena, count + 1, sizeof(void *));
-    for (size_t index = 0; index < count; index++)
+    for (size_t index = 0; index < count; index++) {
         wanted[index] = &change->rules.rules[index];
+        if (rule->name.len > 0 &&
+            text_equal(wanted[index]->name, rule->name))
+            return fail(err, STATUS_INVALID,
+                        "rule %zu has the name %.64s, too", index + 1,
+                        rule->name.data);
+    }
     wanted[count] = rule;
     if (count == 0) {
         buffer_add_text(&change->after, text_of(beginning));
