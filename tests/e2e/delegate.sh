@@ -59,6 +59,10 @@ expect_match "^$token  delegation to ${bob#did:key:}\$"
 expect "also after a collection" as alice ipvm gc
 expect "it is still there" as alice ipvm inspect "$token"
 
+expect "what breaks a rule is no token" \
+    ipvm inspect "$ROOT/tests/fuzz/corpus/token/unknown_field"
+expect_match '^not a token: token: unknown field .x$'
+
 # --- Two links --------------------------------------------------------------------------
 
 expect "bob delegates on, with the proof" as bob ipvm delegate --to "$carol" \
