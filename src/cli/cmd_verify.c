@@ -137,7 +137,8 @@ Status verify_car(struct verify *verify, Bytes bytes, struct error *err)
 static Status verify_bytes(struct verify *verify, Bytes bytes,
                            const char *name, struct error *err)
 {
-    static VerifyKind *const kinds[] = {verify_car, verify_tokens};
+    static VerifyKind *const kinds[] = {verify_receipts, verify_car,
+                                        verify_tokens};
     for (size_t index = 0; index < sizeof kinds / sizeof *kinds; index++) {
         Status status = kinds[index](verify, bytes, err);
         if (status != STATUS_NOT_FOUND)

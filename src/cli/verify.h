@@ -44,6 +44,6 @@ struct verify {
  * STATUS_OK: the lines say it. */
 typedef Status VerifyKind(struct verify *verify, Bytes bytes,
                           struct error *err);
-VerifyKind verify_tokens, verify_car;
+VerifyKind verify_receipts, verify_car, verify_tokens;
 
 #endif

@@ -120,6 +120,32 @@ expect_code 4 "what is not there is not found" ipvm verify nowhere
 head -c 40 link.ucan > cut.ucan
 expect_code 3 "a container that was cut is refused" ipvm verify cut.ucan
 
+# --- Receipts --------------------------------------------------------------------
+
+cp -r "$ROOT/examples/words" . && ipvm run -q words/words.yaml > /dev/null
+if ipvm receipts export -o receipts.car > /dev/null 2>&1; then
+    expect "receipts are checked, each alone" ipvm verify receipts.car
+    expect_match '^  ✓ assertion$'
+    expect_match '^  ✓ signature$'
+    expect_match '^  ✓ proof$'
+    expect_match '^  ✓ receipts: [1-9][0-9]*, of them 0 do not hold$'
+    expect_match '^  ✓ hashes: '
+    # The last byte of an assertion's result CID, somewhere in the file.
+    python3 - receipts.car damaged.car << 'PYTHON'
+import sys
+data = bytearray(open(sys.argv[1], "rb").read())
+at = data.index(b"cres")
+data[at + 12] ^= 1
+open(sys.argv[2], "wb").write(data)
+PYTHON
+    expect_code 3 "a receipt that was changed is found" \
+        ipvm verify damaged.car
+    expect_match '^  ✗ assertion: it is not in the file$'
+    expect_match '^  ✗ hash: '
+else
+    skip "no receipts here"
+fi
+
 # --- The public cases, through the program ----------------------------------------
 
 if [[ -r $vectors ]]; then
