@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* import_file.c - the blocks of one file. Big ones: the helpers hash leaves,
- * the caller takes them in their order and builds the nodes above.
+ * the caller takes them in their order and builds the nodes above. A job is a
+ * portion: one leaf, or as many small ones as are worth a thread's waking up.
  *
- *     slots   [ leaf 8 | leaf 9 | leaf 10 | … ]   WINDOW of them, in a ring
+ *     slots   [ portion 8 | portion 9 | … ]   WINDOW of them, in a ring
  *               first: awaited     next: to be given out
  */
 #include <errno.h>
@@ -16,6 +17,7 @@
 enum {
     WINDOW = 16,
     PIECE = 256 << 10, /* stays in a core's cache while it is hashed */
+    LEAVES_MAX = 64,   /* in a portion, which is no longer than a piece then */
 };
 
 struct unixfs_metadata import_metadata(
@@ -231,7 +233,7 @@ Status import_small(struct lane *lane, const struct import_source *source,
 struct slot {
     bool is_done; /* guarded by the import's lock */
     size_t len;
-    Cid cid;
+    Cid cids[LEAVES_MAX];
     uint8_t *bytes; /* owned; of a stream, read by the caller; else NULL */
 };
 
@@ -239,12 +241,12 @@ struct big {
     struct import *import;
     int file;
     const char *name;
-    size_t chunk;
+    size_t chunk, portion;
     uint64_t size;        /* to be read with pread(); 0: a stream */
-    uint64_t first, next; /* leaves */
+    uint64_t first, next; /* portions */
     struct counted counted;
     struct unixfs_writer *writer;
-    struct slot slots[WINDOW];
+    struct slot *slots; /* owned; WINDOW */
 };
 
 /* The name of a leaf, without having it in memory as a whole. */
@@ -266,29 +268,50 @@ static Status hash_at(const struct big *big, uint8_t *room, uint64_t offset,
     }
     hasher_finish(hasher, &hash);
     hasher_free(hasher);
-    cid_from_hash(CODEC_RAW, &hash, &slot->cid);
+    cid_from_hash(CODEC_RAW, &hash, &slot->cids[0]);
     return status;
 }
 
-static Status read_leaf(struct lane *lane, const struct big *big,
-                        uint64_t offset, struct slot *slot, struct error *err)
+static Bytes leaf_of(const struct big *big, Bytes portion, size_t index)
 {
+    const Bytes rest = bytes_from(portion, index * big->chunk);
+    return rest.len < big->chunk ? rest : bytes_of(rest.data, big->chunk);
+}
+
+static Status put_leaves(struct lane *lane, const struct big *big,
+                         struct slot *slot, const uint8_t *bytes,
+                         struct error *err)
+{
+    const Bytes portion = bytes_of(bytes, slot->len);
+    for (size_t index = 0; index * big->chunk < slot->len; index++) {
+        const Bytes leaf = leaf_of(big, portion, index);
+        cid_of(CODEC_RAW, leaf, &slot->cids[index]);
+        TRY(lane_put(lane, &slot->cids[index], leaf, err));
+    }
+    return STATUS_OK;
+}
+
+static Status read_leaves(struct lane *lane, const struct big *big,
+                          uint64_t offset, struct slot *slot,
+                          struct error *err)
+{
+    // One that is not kept need not be in memory as a whole.
+    const bool is_hashed_in_pieces =
+        big->import->options->only_hash && slot->len <= big->chunk;
     uint8_t *room = lane_room(lane);
     size_t got;
-    if (big->import->options->only_hash)
+    if (is_hashed_in_pieces)
         TRY(hash_at(big, room, offset, slot, &got, err));
     else
         TRY(read_at(big->file, big->name, room, slot->len, offset, &got, err));
     if (got != slot->len)
         return fail(err, STATUS_BUSY, "%s became shorter while it was read",
                     big->name);
-    if (big->import->options->only_hash)
-        return STATUS_OK;
-    cid_of(CODEC_RAW, bytes_of(room, got), &slot->cid);
-    return lane_put(lane, &slot->cid, bytes_of(room, got), err);
+    return is_hashed_in_pieces ? STATUS_OK
+                               : put_leaves(lane, big, slot, room, err);
 }
 
-static void work_leaf(struct lane *lane, void *subject, size_t index)
+static void work_portion(struct lane *lane, void *subject, size_t index)
 {
     struct big *big = subject;
     struct import *import = lane->import;
@@ -298,12 +321,10 @@ static void work_leaf(struct lane *lane, void *subject, size_t index)
     if (import_has_failed(import)) {
         // Only to be done.
     } else if (slot->bytes) {
-        cid_of(CODEC_RAW, bytes_of(slot->bytes, slot->len), &slot->cid);
-        status =
-            lane_put(lane, &slot->cid, bytes_of(slot->bytes, slot->len), &err);
+        status = put_leaves(lane, big, slot, slot->bytes, &err);
     } else {
         status =
-            read_leaf(lane, big, (uint64_t)index * big->chunk, slot, &err);
+            read_leaves(lane, big, (uint64_t)index * big->portion, slot, &err);
     }
     atomic_fetch_add(&import->done_bytes, slot->len);
     pthread_mutex_lock(&import->lock);
@@ -314,8 +335,20 @@ static void work_leaf(struct lane *lane, void *subject, size_t index)
         import_fail(import, status, &err);
 }
 
-/* Waits for the oldest leaf and builds on it. After a failure, only waits. */
-static void take_leaf(struct big *big)
+static Status build_on(struct big *big, const struct slot *slot,
+                       struct error *err)
+{
+    for (size_t index = 0; index * big->chunk < slot->len; index++) {
+        const size_t rest = slot->len - index * big->chunk;
+        TRY(unixfs_writer_leaf(big->writer, &slot->cids[index],
+                               rest < big->chunk ? rest : big->chunk, err));
+    }
+    return STATUS_OK;
+}
+
+/* Waits for the oldest portion and builds on it. After a failure, only waits.
+ */
+static void take_portion(struct big *big)
 {
     struct import *import = big->import;
     struct slot *slot = &big->slots[big->first++ % WINDOW];
@@ -327,21 +360,19 @@ static void take_leaf(struct big *big)
     if (import_has_failed(import))
         return;
     big->counted.bytes += slot->len;
-    import_fail(import,
-                unixfs_writer_leaf(big->writer, &slot->cid, slot->len, &err),
-                &err);
+    import_fail(import, build_on(big, slot, &err), &err);
 }
 
 static struct slot *free_slot(struct big *big)
 {
     if (big->next - big->first == WINDOW)
-        take_leaf(big);
+        take_portion(big);
     return &big->slots[big->next % WINDOW];
 }
 
-static void give_leaf(struct big *big, struct slot *slot, size_t len)
+static void give_portion(struct big *big, struct slot *slot, size_t len)
 {
-    const struct import_job job = {work_leaf, big, (size_t)big->next};
+    const struct import_job job = {work_portion, big, (size_t)big->next};
     slot->len = len;
     slot->is_done = false;
     big->next++;
@@ -353,8 +384,8 @@ static void read_by_helpers(struct big *big)
     for (uint64_t at = 0; at < big->size && !import_has_failed(big->import);) {
         struct slot *slot = free_slot(big);
         const uint64_t left = big->size - at;
-        const size_t len = left < big->chunk ? (size_t)left : big->chunk;
-        give_leaf(big, slot, len);
+        const size_t len = left < big->portion ? (size_t)left : big->portion;
+        give_portion(big, slot, len);
         at += len;
     }
 }
@@ -379,26 +410,32 @@ static Status read_piece(int file, const char *name, uint8_t *out, size_t len,
 static void read_stream(struct big *big)
 {
     struct import *import = big->import;
-    size_t got = big->chunk;
-    while (got == big->chunk && !import_has_failed(import)) {
+    size_t got = big->portion;
+    while (got == big->portion && !import_has_failed(import)) {
         struct error err = {0};
         struct slot *slot = free_slot(big);
         if (!slot->bytes)
-            slot->bytes = heap_alloc(big->chunk);
+            slot->bytes = heap_alloc(big->portion);
         Status status = read_piece(big->file, big->name, slot->bytes,
-                                   big->chunk, &got, &err);
+                                   big->portion, &got, &err);
         import_fail(import, status, &err);
         if (status != STATUS_OK)
             return;
-        if (got == big->chunk) {
-            give_leaf(big, slot, got);
+        if (got == big->portion) {
+            give_portion(big, slot, got);
         } else if (got > 0) {
             // The last one: nobody need be woken for it.
             slot->len = got;
             slot->is_done = false;
-            work_leaf(&import->own, big, (size_t)big->next++);
+            work_portion(&import->own, big, (size_t)big->next++);
         }
     }
+}
+
+static size_t leaves_together(size_t chunk)
+{
+    const size_t count = PIECE / chunk;
+    return count < 1 ? 1 : count > LEAVES_MAX ? LEAVES_MAX : count;
 }
 
 static Status import_leaves(struct big *big,
@@ -409,6 +446,8 @@ static Status import_leaves(struct big *big,
     struct import *import = big->import;
     Status status = STATUS_CANCELLED;
     big->chunk = chunk ? (size_t)chunk : UNIXFS_CHUNK_SIZE;
+    big->portion = big->chunk * leaves_together(big->chunk);
+    big->slots = heap_array(WINDOW, sizeof *big->slots);
     big->counted.lane = &import->own;
     big->writer = new_writer(&big->counted, metadata);
     if (big->size > 0)
@@ -416,7 +455,7 @@ static Status import_leaves(struct big *big,
     else
         read_stream(big);
     while (big->first < big->next)
-        take_leaf(big);
+        take_portion(big);
     if (import_tell(import))
         status = unixfs_writer_finish(big->writer, &out->cid, NULL, err);
     else
@@ -424,6 +463,7 @@ static Status import_leaves(struct big *big,
     out->tsize = big->counted.bytes;
     for (size_t index = 0; index < WINDOW; index++)
         free(big->slots[index].bytes);
+    free(big->slots);
     unixfs_writer_free(big->writer);
     return status;
 }
