@@ -21,7 +21,7 @@
 
 enum { STDIN_MAX = 256 << 20 };
 
-/* --- The report ------------------------------------------------------------ */
+/* --- The report ---------------------------------------------------------- */
 
 void verify_note(struct verify *verify, const char *what, const Cid *cid,
                  const char *check, bool is_ok, const char *format, ...)
@@ -92,7 +92,7 @@ static void print_lines(const struct verify *verify)
     }
 }
 
-/* --- CAR files ------------------------------------------------------------- */
+/* --- CAR files ----------------------------------------------------------- */
 
 Status verify_car(struct verify *verify, Bytes bytes, struct error *err)
 {
@@ -132,7 +132,7 @@ Status verify_car(struct verify *verify, Bytes bytes, struct error *err)
     return STATUS_OK;
 }
 
-/* --- What is to be verified -------------------------------------------------- */
+/* --- What is to be verified ---------------------------------------------- */
 
 static Status verify_bytes(struct verify *verify, Bytes bytes,
                            const char *name, struct error *err)
@@ -250,7 +250,7 @@ static Status verify_word(struct verify *verify, const char *word,
     return verify_file(verify, word, err);
 }
 
-/* --- The command --------------------------------------------------------------- */
+/* --- The command --------------------------------------------------------- */
 
 enum { VERIFY_AT, VERIFY_AUDIENCE, VERIFY_RC1 };
 

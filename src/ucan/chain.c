@@ -68,7 +68,7 @@ static void held(const struct check *check, size_t index, ChainRule rule)
                              check->tokens[index], rule);
 }
 
-/* --- What a link and the invocation have in common ------------------------- */
+/* --- What a link and the invocation have in common ----------------------- */
 
 static Status check_signature(const struct check *check, size_t index)
 {
@@ -137,7 +137,7 @@ static Status check_revoked(struct check *check, size_t index)
     return STATUS_OK;
 }
 
-/* --- Links ------------------------------------------------------------------- */
+/* --- Links --------------------------------------------------------------- */
 
 static Status check_subject(const struct check *check, size_t index)
 {
@@ -208,7 +208,7 @@ static Status check_link(struct check *check, size_t index)
     return check_revoked(check, index);
 }
 
-/* --- The invocation ----------------------------------------------------------- */
+/* --- The invocation ------------------------------------------------------ */
 
 static Status check_audience(const struct check *check)
 {
@@ -252,7 +252,7 @@ static Status check_all(struct check *check)
     return check_replay(check);
 }
 
-/* --- What others call ----------------------------------------------------------- */
+/* --- What others call ---------------------------------------------------- */
 
 static struct authorised *authorised_new(struct token *invocation,
                                          const struct check *check)

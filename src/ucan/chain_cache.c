@@ -23,7 +23,7 @@ struct chain_cache {
     size_t bytes;
 };
 
-/* --- Proofs ---------------------------------------------------------------- */
+/* --- Proofs -------------------------------------------------------------- */
 
 struct proof *proof_new(struct token *token)
 {
@@ -53,7 +53,7 @@ static size_t proof_bytes(const struct proof *proof)
            proof->token->arena.total;
 }
 
-/* --- The cache -------------------------------------------------------------- */
+/* --- The cache ----------------------------------------------------------- */
 
 struct chain_cache *chain_cache_new(size_t bytes_max)
 {

@@ -41,7 +41,7 @@ static void expiry_key(int64_t exp, const uint8_t digest[SHA256_LEN],
     memcpy(out + 1 + 8, digest, SHA256_LEN);
 }
 
-/* --- Forgetting --------------------------------------------------------------- */
+/* --- Forgetting ---------------------------------------------------------- */
 
 struct old {
     int64_t before; /* an expiry below this is forgotten */
@@ -79,7 +79,7 @@ static Status forget_old(struct ledger_view *view, int64_t now_s,
     return STATUS_OK;
 }
 
-/* --- Taking ------------------------------------------------------------------- */
+/* --- Taking -------------------------------------------------------------- */
 
 static Status take(void *context, struct ledger_view *view, struct error *err)
 {

@@ -54,7 +54,7 @@ static Hash digest_of(const Cid *cid)
     return digest;
 }
 
-/* --- Adding -------------------------------------------------------------------- */
+/* --- Adding -------------------------------------------------------------- */
 
 struct adding {
     struct key token, payload; /* .len 0: we do not have the token */
@@ -152,7 +152,7 @@ Status revocation_add(struct store *store, const struct authorised *revocation,
     return status;
 }
 
-/* --- Checking ------------------------------------------------------------------ */
+/* --- Checking ------------------------------------------------------------ */
 
 struct checking {
     const struct token *const *chain;
@@ -269,7 +269,7 @@ Status revocation_check(struct store *store, const struct token *const *chain,
     return fail(err, STATUS_DENIED, "token %.64s was revoked", name);
 }
 
-/* --- Listing --------------------------------------------------------------------- */
+/* --- Listing ------------------------------------------------------------- */
 
 struct row {
     struct row *next;

@@ -45,7 +45,7 @@ struct power {
     bool may[ACTORS][COMMANDS][NUMBERS];
 };
 
-/* --- The model --------------------------------------------------------------- */
+/* --- The model ----------------------------------------------------------- */
 
 /* What a link lets through of what its issuer has. */
 static void pass_on(struct power *power, const struct link *link, unsigned now)
@@ -81,7 +81,7 @@ static bool model_allows(const struct link *links, size_t count,
     return wish->iss == holder && power.may[wish->sub][wish->cmd][wish->n];
 }
 
-/* --- Ours ------------------------------------------------------------------------ */
+/* --- Ours ---------------------------------------------------------------- */
 
 struct world {
     struct actor actors[ACTORS];
@@ -146,7 +146,7 @@ static bool ours_allows(struct world *world, size_t count,
     return false;
 }
 
-/* --- Random ones ------------------------------------------------------------------- */
+/* --- Random ones --------------------------------------------------------- */
 
 /* Mostly a chain that holds, so that what breaks it is one thing. */
 static size_t random_links(struct random *random, struct link *links,

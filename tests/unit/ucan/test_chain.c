@@ -10,7 +10,7 @@ static const char own[] = "tests/vectors/ucan/chain.json";
 
 enum { TIME = 1767225600, CACHE_BYTES = 1 << 20 };
 
-/* --- Cases as data --------------------------------------------------------- */
+/* --- Cases as data ------------------------------------------------------- */
 
 struct given {
     const Value *proofs; /* a list of bytes */
@@ -159,7 +159,7 @@ static void own_chains_come_out_as_they_should(void **state)
     arena_deinit(&arena);
 }
 
-/* --- A chain of our own ------------------------------------------------------ */
+/* --- A chain of our own -------------------------------------------------- */
 
 struct scene {
     struct actor alice, bob, carol, mallory, pat;
