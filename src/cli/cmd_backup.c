@@ -198,7 +198,8 @@ const struct command restore_command = {
         "it becomes the store, and that happens at once: the store is the old\n"
         "one or the new one, whenever this is stopped. A store that is there\n"
         "is refused, or with --force moved aside; runs that have it open go\n"
-        "on in the old one.",
+        "on in the old one. Keys, the list of sources and the rules of trust\n"
+        "are in no backup: those of the store that was there stay.",
     .options = restore_options,
     .examples = "  ipvm restore /mnt/ipvm.backup --store /srv/ipvm\n"
                 "  ipvm restore --force --verify ipvm.backup\n",

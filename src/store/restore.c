@@ -334,7 +334,7 @@ static Status try_store(struct restoring *restoring, struct error *err)
                              &restoring->report->counts, err);
     store_close(store);
     if (status == STATUS_OK && damaged > 0)
-        return fail(err, STATUS_CORRUPT,
+        return fail(err, STATUS_INVALID,
                     "%.80s: %llu blocks in it were damaged when it was made: "
                     "restore it without --verify, then `ipvm fsck --repair`",
                     restoring->name, (unsigned long long)damaged);
@@ -366,6 +366,21 @@ static Status fill_place(struct restoring *restoring, int from,
     return status;
 }
 
+/* What is a store's own and in no backup stays with its directory: keys, lists
+ * of sources, rules of trust. Killed on the way, they are in the other one. */
+static void carry_over(const struct restoring *restoring)
+{
+    static const char *const own[] = {"keys", "sources", "trust.yaml"};
+    for (size_t index = 0; index < sizeof own / sizeof *own; index++) {
+        char from[PATH_ROOM + 32], to[PATH_ROOM + 32];
+        below(restoring->place, own[index], from);
+        below(restoring->target, own[index], to);
+        // One that cannot be moved is still aside.
+        if (exists(from))
+            (void)!rename(from, to);
+    }
+}
+
 static Status become_store(struct restoring *restoring, struct error *err)
 {
     char old[PATH_ROOM] = "";
@@ -383,6 +398,7 @@ static Status become_store(struct restoring *restoring, struct error *err)
     close(restoring->place_file);
     restoring->place_file = -1;
     if (is_there) {
+        carry_over(restoring);
         // Killed here, the old one is found under the other name.
         if (rename(restoring->place, old) != 0)
             snprintf(old, sizeof old, "%s", restoring->place);

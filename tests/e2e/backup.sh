@@ -49,7 +49,9 @@ expect_code 5 "a store that is there is not replaced" ipvm restore one.backup --
 expect_error 'there is a store at .*--force'
 expect_code 5 "nor is a directory with other things" ipvm restore one.backup --store other --force
 expect_true "  it keeps them" grep -q mine other/file
+expect "a store has a key" ipvm key new --store back mine
 expect "with --force it is moved aside" ipvm restore one.backup --store back --force
+expect "  but for its keys" ipvm key show --store back mine
 expect_error 'back.old-1'
 expect "  and is a store still" ipvm fsck --store back.old-1
 expect "  as is the new one" ipvm fsck --store back
@@ -100,7 +102,7 @@ data[at] ^= 1
 open(sys.argv[1], "wb").write(data)
 END
 expect "a store with a damaged block is backed up" ipvm backup damaged.backup --store damaged
-expect_code 5 "--verify finds it" ipvm restore damaged.backup --verify --store bad
+expect_code 3 "--verify finds it" ipvm restore damaged.backup --verify --store bad
 expect_error '1 blocks in it were damaged'
 expect_true "  and leaves nothing" test ! -e bad -a ! -e bad.restoring
 expect "without, it is restored as it was" ipvm restore damaged.backup --store bad
