@@ -165,17 +165,24 @@ static Status check_alignment(const struct check *check, size_t index)
     return STATUS_OK;
 }
 
+/* A command's text has no end of its own: what follows are the token's other
+ * bytes. */
+static int shown_len(Text cmd)
+{
+    return (int)(cmd.len < 60 ? cmd.len : 60);
+}
+
 static Status check_command(const struct check *check, size_t index)
 {
     const bool is_last = index + 1 == check->count;
     const struct token *next = check->tokens[index + 1];
     const Text cmd = is_last ? check->cmd : next->cmd;
-    if (!command_covers(check->tokens[index]->cmd, cmd))
+    const Text proved = check->tokens[index]->cmd;
+    if (!command_covers(proved, cmd))
         return chain_refuse(check, CHAIN_INVALID_COMMAND, &next->cid, ".cmd",
-                            "its proof is for %.60s, which is not above "
-                            "%.*s",
-                            check->tokens[index]->cmd.data,
-                            (int)(cmd.len < 60 ? cmd.len : 60), cmd.data);
+                            "its proof is for %.*s, which is not above %.*s",
+                            shown_len(proved), proved.data, shown_len(cmd),
+                            cmd.data);
     held(check, index, CHAIN_INVALID_COMMAND);
     return STATUS_OK;
 }

@@ -93,8 +93,9 @@ static Status read_revoked(const struct token *revocation, Hash *out,
     if (!link)
         link = value_get(args, TEXT("revoke"));
     if (!text_equal(revocation->cmd, TEXT("/ucan/revoke")))
-        return fail(err, STATUS_INVALID, "revocation: .cmd is %.60s, not %s",
-                    revocation->cmd.data, "/ucan/revoke");
+        return fail(err, STATUS_INVALID,
+                    "revocation: .cmd is %.*s, not /ucan/revoke",
+                    TEXT_ARG(revocation->cmd));
     if (!link || link->kind != VALUE_LINK || args->map.count != 1)
         return fail(err, STATUS_INVALID,
                     "revocation: .args is not {\"rev\": link}");

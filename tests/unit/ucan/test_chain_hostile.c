@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a chain costs and says when it comes from somebody who means harm. */
+#include "unit/ucan/actors.h"
+
+#include "ucan/revocation.h"
+
+enum { TIME = 1767225600 };
+
+/* alice → mallory → mallory …, `count` links, and what mallory invokes. */
+struct attack {
+    struct actor alice, mallory;
+    struct bag bag;
+    Cid proofs[TOKEN_PROOFS_MAX];
+    struct chain_options options;
+    struct chain_refusal refusal;
+    struct error err;
+};
+
+static void attack_begin(struct attack *attack)
+{
+    *attack = (struct attack){.alice = actor_new(KEY_ED25519, 1),
+                              .mallory = actor_new(KEY_ED25519, 5)};
+    attack->options = (struct chain_options){
+        .now_s = TIME, .proof = bag_find, .proof_context = &attack->bag};
+}
+
+static void attack_end(struct attack *attack)
+{
+    bag_empty(&attack->bag);
+    store_close(attack->options.store);
+    secret_key_free(attack->alice.key);
+    secret_key_free(attack->mallory.key);
+}
+
+static void add_link(struct attack *attack, const struct actor *from,
+                     const struct actor *sub, const Value *pol)
+{
+    const struct token *link =
+        bag_add(&attack->bag,
+                mint(from, (struct token_claims){.kind = TOKEN_DELEGATION,
+                                                 .aud = &attack->mallory.did,
+                                                 .sub = &sub->did,
+                                                 .cmd = TEXT("/wasm"),
+                                                 .pol = pol}));
+    attack->proofs[attack->bag.count - 1] = link->cid;
+}
+
+/* STATUS_OK frees what was authorised. */
+static Status try_it(struct attack *attack, const struct actor *sub, Text cmd,
+                     const Value *args)
+{
+    struct authorised *authorised;
+    struct token *invocation =
+        mint(&attack->mallory,
+             (struct token_claims){.kind = TOKEN_INVOCATION,
+                                   .sub = &sub->did,
+                                   .cmd = cmd,
+                                   .args = args,
+                                   .proofs = attack->proofs,
+                                   .proof_count = attack->bag.count});
+    const Status status =
+        chain_authorise(invocation, &attack->options, &authorised,
+                        &attack->refusal, &attack->err);
+    if (status == STATUS_OK)
+        authorised_free(authorised);
+    else
+        token_free(invocation);
+    return status;
+}
+
+static void a_refusal_shows_commands_and_no_other_bytes(void **state)
+{
+    (void)state;
+    struct attack attack;
+    attack_begin(&attack);
+    add_link(&attack, &attack.alice, &attack.alice, NULL);
+    assert_int_equal(try_it(&attack, &attack.alice, TEXT("/wasmer/run"), NULL),
+                     STATUS_DENIED);
+    assert_string_equal(
+        attack.refusal.message,
+        "its proof is for /wasm, which is not above /wasmer/run");
+    attack_end(&attack);
+}
+
+static void what_is_no_revocation_says_its_command_and_no_more(void **state)
+{
+    (void)state;
+    struct attack attack;
+    struct authorised *authorised;
+    attack_begin(&attack);
+    struct token *invocation =
+        mint(&attack.mallory, (struct token_claims){.kind = TOKEN_INVOCATION,
+                                                    .sub = &attack.mallory.did,
+                                                    .cmd = TEXT("/a")});
+    attack.options.store = store_open_memory();
+    assert_int_equal(chain_authorise(invocation, &attack.options, &authorised,
+                                     NULL, &attack.err),
+                     STATUS_OK);
+    assert_int_equal(
+        revocation_add(attack.options.store, authorised, &attack.err),
+        STATUS_INVALID);
+    assert_string_equal(attack.err.message,
+                        "revocation: .cmd is /a, not /ucan/revoke");
+    authorised_free(authorised);
+    attack_end(&attack);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_refusal_shows_commands_and_no_other_bytes),
+        cmocka_unit_test(what_is_no_revocation_says_its_command_and_no_more),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
