@@ -142,10 +142,11 @@ const struct command revoke_command = {
     .synopsis = "CID",
     .summary = "take a delegation or an invocation back",
     .description =
-        "Signs a revocation of the token CID, keeps it in the store and prints\n"
-        "it, to be given to others. From then on no chain with that token is\n"
-        "taken here, under whatever signature. It counts if the key issued the\n"
-        "token or one above it in the chain; the token need not be known yet.",
+        "Signs a revocation of the token CID, keeps it in the store and\n"
+        "prints it, to be given to others. From then on no chain with that\n"
+        "token is taken here, under whatever signature. It counts if the key\n"
+        "issued the token or one above it in the chain; the token need not be\n"
+        "known yet.",
     .options = revoke_options,
     .examples = "  ipvm revoke bafyrei…\n"
                 "  ipvm revoke bafyrei… --key work\n",

@@ -333,14 +333,15 @@ static int run_verify(struct cli *cli)
 const struct command verify_command = {
     .name = "verify",
     .synopsis = "FILE|CID|TEXT|-",
-    .summary = "check a token, a chain of them, or a CAR file",
+    .summary = "check a token, a chain of them, receipts, or a CAR file",
     .description =
-        "Reads a token, a container of tokens or a CAR file, and says of each\n"
-        "check whether it holds. An invocation is taken through its chain, root\n"
-        "first, up to the first rule that is broken; proofs are looked for\n"
-        "beside it and in the store, as are revocations. A delegation alone\n"
-        "proves nothing: its signature, time and revocation are checked.\n"
-        "TEXT is a container's. Exit code 3 if anything does not hold.",
+        "Reads a token, a container of tokens (also its TEXT) or a CAR file,\n"
+        "and says of each check whether it holds. An invocation is taken\n"
+        "through its chain, root first, up to the first rule that is broken;\n"
+        "proofs are looked for beside it and in the store, as are revocations.\n"
+        "A delegation alone proves nothing: its signature, time and revocation\n"
+        "are checked. Of a CAR file all blocks are hashed, and receipts in it\n"
+        "are checked each alone. Exit code 3 if anything does not hold.",
     .options = verify_options,
     .examples = "  ipvm verify request.ucan\n"
                 "  ipvm verify --at 2026-01-31 - < request.ucan\n"

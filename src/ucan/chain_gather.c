@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* chain_gather.c - the proofs of an invocation, from where the caller keeps
- * them; those in the cache are not read again. Nothing is verified here, so all of it is bounded:
- * TOKEN_PROOFS_MAX look-ups, CHAIN_BYTES_MAX bytes decoded. */
+ * them; those in the cache are not read again. Nothing is verified here, so all
+ * of it is bounded: TOKEN_PROOFS_MAX look-ups, CHAIN_BYTES_MAX bytes decoded.
+ */
 #include <stdio.h>
 
 #include "ucan/chain_parts.h"

@@ -12,8 +12,8 @@
 
 enum { REVOCATION_BYTES_MAX = 64 << 10 };
 
-/* Takes an authorised /ucan/revoke: args {"rev": Link}, or {"revoke": Link}; who
- * revokes is its subject. Durable when it returns. STATUS_INVALID: another
+/* Takes an authorised /ucan/revoke: args {"rev": Link}, or {"revoke": Link};
+ * who revokes is its subject. Durable when it returns. STATUS_INVALID: another
  * command, other arguments, or a link that is no token's CID. STATUS_LIMIT:
  * longer than REVOCATION_BYTES_MAX. */
 Status revocation_add(struct store *store, const struct authorised *revocation,
