@@ -227,6 +227,10 @@ const struct command add_command = {
         "sockets and pipes are refused. What was added is pinned under its\n"
         "path.\n"
         "\n"
+        "With --preserve-mode or --preserve-mtime the root of each file and\n"
+        "directory says so, and leaves stay raw, as the profile wants them;\n"
+        "Kubo wraps those of files of more than one, so that CIDs differ.\n"
+        "\n"
         "Files that begin with a dot are left out of directories, as Kubo\n"
         "does, unless there is --hidden.",
     .options = add_options,

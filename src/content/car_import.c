@@ -382,8 +382,8 @@ static Status put_large(struct import *import, struct error *err)
     if (import->out->bytes / SORTED_BYTES < import->out->blocks)
         import->slab = car_slab_new();
     Status status = read_once(import, err);
-    if (status == STATUS_INVALID || status == STATUS_CORRUPT ||
-        status == STATUS_LIMIT || status == STATUS_UNSUPPORTED)
+    if (status == STATUS_INVALID || status == STATUS_LIMIT ||
+        status == STATUS_UNSUPPORTED)
         status = fail_in(err, status, "it changed while it was imported");
     TRY(status);
     TRY(store_commit(import->batch, err));

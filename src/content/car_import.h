@@ -35,11 +35,11 @@ void car_imported_deinit(struct car_imported *imported);
  * returns; the pins come with the last of it. `name` is for the words and the
  * pins, whose name is what stands behind its last slash.
  *
- * STATUS_INVALID, STATUS_LIMIT: not a CAR, or one that is cut off or lies;
- * STATUS_CORRUPT: a block does not hash to its CID; STATUS_UNSUPPORTED: a
- * version or a hash that is not known here: nothing was kept. STATUS_FULL,
- * STATUS_IO, STATUS_CANCELLED: good blocks may have been kept, without pins,
- * for the next collection to take. `options` may be NULL. */
+ * STATUS_INVALID, STATUS_LIMIT: not a CAR, or one that is cut off or lies, or
+ * has a block that does not hash to its CID; STATUS_UNSUPPORTED: a version or
+ * a hash that is not known here: nothing was kept. STATUS_FULL, STATUS_IO,
+ * STATUS_CANCELLED: good blocks may have been kept, without pins, for the next
+ * collection to take. `options` may be NULL. */
 Status car_import(struct store *store, int file, const char *name,
                   const struct car_import_options *options,
                   struct car_imported *out, struct error *err);

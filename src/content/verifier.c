@@ -70,7 +70,7 @@ static Status check_item(const struct group *group, const struct item *item,
                     "nobody here can verify: leave it out",
                     name, offset,
                     (unsigned long long)cid_hash_code(&item->cid));
-    return fail(err, status,
+    return fail(err, STATUS_INVALID,
                 "block %.64s at byte %llu does not match its hash", name,
                 offset);
 }

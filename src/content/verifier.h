@@ -24,7 +24,7 @@ struct verifier *verifier_new(VerifierTake *take, void *context);
 void verifier_free(struct verifier *verifier);
 
 /* Copies a block; `offset` is its place, for the words. A failure may be that
- * of a block that came earlier: STATUS_CORRUPT: it does not hash to its CID;
+ * of a block that came earlier: STATUS_INVALID: it does not hash to its CID;
  * STATUS_UNSUPPORTED: its hash is not known here; or what `take` said. No
  * calls after a failure but verifier_free(). */
 Status verifier_add(struct verifier *verifier, const Cid *cid, Bytes bytes,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ipld/unixfs_node.h"
 
+#include "ipld/codec.h"
 #include "ipld/protobuf.h"
 
 enum {
@@ -245,7 +246,10 @@ Status unixfs_node_read(uint64_t codec, Bytes block, struct arena *arena,
         return STATUS_OK;
     }
     if (codec != CODEC_DAG_PB)
-        return malformed("its codec is neither raw nor dag-pb", err);
+        return fail(err, STATUS_INVALID,
+                    "no file or directory: its codec is %s; `ipvm block get` "
+                    "gives its bytes",
+                    codec_name(codec) ? codec_name(codec) : "not known here");
     TRY(dag_pb_decode(block, arena, &out->dag, err));
     if (!out->dag.has_data)
         return malformed("a dag-pb node without data", err);

@@ -47,8 +47,8 @@ struct restore_report {
 /* Makes the store `directory` from a backup that `file` (also a pipe) has to
  * give. It appears by rename, whole and checked, or not at all; meanwhile it
  * is in `directory`.restoring. STATUS_INVALID: not a backup, cut short or
- * changed. STATUS_UNSUPPORTED: of a newer version. STATUS_CORRUPT: blocks in
- * it are damaged. STATUS_DENIED: a store is there already. STATUS_BUSY:
+ * changed, or with blocks that are damaged. STATUS_UNSUPPORTED: of a newer
+ * version. STATUS_DENIED: a store is there already. STATUS_BUSY:
  * another restores there. */
 Status backup_restore(int file, const char *name, const char *directory,
                       const struct restore_options *options,

@@ -193,7 +193,8 @@ static Status put_old_aside(struct restoring *restoring, struct error *err)
 /* Removes what we made; a store is not ours to remove. */
 static void leave_place(struct restoring *restoring)
 {
-    static const char *const files[] = {"data.mdb.part", "lock.mdb"};
+    static const char *const files[] = {"data.mdb.part", "lock.mdb",
+                                        "reserve"};
     char path[PATH_ROOM + 32];
     if (restoring->place_file < 0)
         return;

@@ -218,6 +218,11 @@ static Status walk(struct transaction *transaction, enum table table,
                             first.len > 0 ? MDB_SET_RANGE : MDB_FIRST);
     while (result == 0) {
         Bytes found = bytes_of_value(key);
+        // Nobody put such a one.
+        if (found.len > TABLE_KEY_MAX) {
+            result = MDB_CORRUPTED;
+            break;
+        }
         if (found.len < prefix.len ||
             !bytes_equal(bytes_of(found.data, prefix.len), prefix) ||
             !each(context, found, bytes_of_value(value)))

@@ -95,10 +95,17 @@ Status lmdb_fail(const struct lmdb_tables *lmdb, int result, const char *what,
                     what, path);
     case MDB_INVALID:
     case MDB_CORRUPTED:
+    case MDB_INCOMPATIBLE:
+    case MDB_BAD_VALSIZE:
     case MDB_PAGE_NOTFOUND:
         return fail(err, STATUS_CORRUPT,
                     "%s store %s: data.mdb is damaged or not a store; restore "
                     "it or begin another store",
+                    what, path);
+    case ENOMEM:
+        return fail(err, STATUS_IO,
+                    "%s store %s: no memory to map it, or data.mdb is damaged "
+                    "and says that it is larger than it is",
                     what, path);
     case MDB_VERSION_MISMATCH:
         return fail(err, STATUS_UNSUPPORTED,

@@ -51,8 +51,8 @@ expect_code 5 "nor is a directory with other things" ipvm restore one.backup --s
 expect_true "  it keeps them" grep -q mine other/file
 expect "a store has a key" ipvm key new --store back mine
 expect "with --force it is moved aside" ipvm restore one.backup --store back --force
-expect "  but for its keys" ipvm key show --store back mine
 expect_error 'back.old-1'
+expect "  but for its keys" ipvm key show --store back mine
 expect "  and is a store still" ipvm fsck --store back.old-1
 expect "  as is the new one" ipvm fsck --store back
 

@@ -216,7 +216,7 @@ static void a_bad_block_is_named_and_nothing_is_kept(void **state)
     car.data[second + 37 + 2] ^= 1;
     assert_status(
         import_bytes(place, buffer_bytes(&car), NULL, &imported, &err),
-        STATUS_CORRUPT);
+        STATUS_INVALID);
     assert_non_null(strstr(err.message, name));
     assert_non_null(strstr(err.message, words));
     buffer_deinit(&car);
@@ -246,14 +246,14 @@ static void the_first_bad_block_of_many_is_told(void **state)
         car.data[first + 1000] ^= 1;
         assert_status(
             import_bytes(place, buffer_bytes(&car), NULL, &imported, &err),
-            STATUS_CORRUPT);
+            STATUS_INVALID);
         snprintf(words, sizeof words, "at byte %zu ", first);
         assert_non_null(strstr(err.message, words));
     }
     // A bad block comes before the place where the file is cut off.
     assert_status(import_bytes(place, bytes_of(car.data, car.len - 1), NULL,
                                &imported, &err),
-                  STATUS_CORRUPT);
+                  STATUS_INVALID);
     assert_non_null(strstr(err.message, words));
     assert_int_equal(count_blocks(place->store), 0);
     free(big);
@@ -286,7 +286,7 @@ static void odd_blocks_are_taken_or_refused_by_name(void **state)
     add_block(&car, &cid, bytes_of("hi", 2));
     assert_status(
         import_bytes(place, buffer_bytes(&car), NULL, &imported, &err),
-        STATUS_CORRUPT);
+        STATUS_INVALID);
     car.len = good;
     add_raw(&car, "new");
     assert_ok(cid_from_bytes(bytes_of(strange, 7), &cid, NULL));
@@ -334,7 +334,7 @@ static void a_large_file_is_verified_before_any_of_it_is_kept(void **state)
     car.data[car.len - 20] ^= 1;
     assert_status(
         import_bytes(place, buffer_bytes(&car), NULL, &imported, &err),
-        STATUS_CORRUPT);
+        STATUS_INVALID);
     assert_int_equal(count_blocks(place->store), 0);
     car.data[car.len - 20] ^= 1;
     assert_ok(import_bytes(place, buffer_bytes(&car), NULL, &imported, &err));
@@ -380,7 +380,7 @@ static void a_file_that_changes_meanwhile_gives_no_bad_block(void **state)
                                                .context = &changer};
     assert_status(
         import_bytes(place, buffer_bytes(&car), &options, &imported, &err),
-        STATUS_CORRUPT);
+        STATUS_INVALID);
     assert_true(changer.done);
     assert_non_null(strstr(err.message, "changed"));
     assert_int_equal(pins_of(place->store).count, 0);
