@@ -98,8 +98,8 @@ static Status check_computation(struct import *import,
     return status == STATUS_UNSUPPORTED ? STATUS_OK : status;
 }
 
-static Status ignore_block(void *context, const struct walk_visit *visit,
-                           struct error *err)
+static Status find_gap(void *context, const struct walk_visit *visit,
+                       struct error *err)
 {
     char name[CID_TEXT_MAX];
     struct import *import = context;
@@ -124,7 +124,7 @@ static Status check_blocks(struct import *import,
         return admit_result(import->file, &assertion->res, &import->scratch,
                             &is_ok, err);
     cid_from_hash(CODEC_DAG_CBOR, &assertion->res, &cid);
-    return content_walk(import->file, &cid, 1, &options, ignore_block, err);
+    return content_walk(import->file, &cid, 1, &options, find_gap, err);
 }
 
 static Value *copy_meta(struct import *import, const struct token *token)
@@ -478,7 +478,9 @@ static Status import_file(struct import *import, int file, struct error *err)
     free(path);
     TRY(read_root(file, &import->out->head, err));
     TRY(check_file(import, err));
-    return import->out->refused > 0 ? STATUS_OK : keep_all(import, file, err);
+    if (import->out->refused > 0 || import->row_count == 0)
+        return STATUS_OK; // What has expired is not kept either.
+    return keep_all(import, file, err);
 }
 
 Status receipts_import_car(struct store *store,
