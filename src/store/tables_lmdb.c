@@ -151,7 +151,8 @@ static Status lmdb_get(struct transaction *transaction, enum table table,
 {
     struct lmdb_tables *lmdb = lmdb_of_transaction(transaction);
     MDB_val name = value_of(key), value;
-    if (key.len == 0 || key.len > TABLE_KEY_MAX)
+    if (key.len == 0 || key.len > TABLE_KEY_MAX ||
+        lmdb->databases[table] == DATABASE_MISSING)
         return STATUS_NOT_FOUND;
     int result =
         mdb_get(transaction->handle, lmdb->databases[table], &name, &value);
@@ -209,6 +210,8 @@ static Status walk(struct transaction *transaction, enum table table,
 {
     struct lmdb_tables *lmdb = lmdb_of_transaction(transaction);
     MDB_cursor *cursor;
+    if (lmdb->databases[table] == DATABASE_MISSING)
+        return STATUS_OK;
     int result =
         mdb_cursor_open(transaction->handle, lmdb->databases[table], &cursor);
     if (result != 0)
@@ -256,6 +259,8 @@ static Status lmdb_last(struct transaction *transaction, enum table table,
     struct lmdb_tables *lmdb = lmdb_of_transaction(transaction);
     MDB_cursor *cursor;
     MDB_val key, value;
+    if (lmdb->databases[table] == DATABASE_MISSING)
+        return STATUS_NOT_FOUND;
     int result =
         mdb_cursor_open(transaction->handle, lmdb->databases[table], &cursor);
     if (result != 0)
@@ -276,6 +281,7 @@ static Status lmdb_stat(struct transaction *transaction, enum table table,
     struct lmdb_tables *lmdb = lmdb_of_transaction(transaction);
     MDB_stat stat;
     MDB_envinfo info;
+    const bool is_missing = lmdb->databases[table] == DATABASE_MISSING;
     int result = mdb_stat(transaction->handle, lmdb->databases[table], &stat);
     if (result == 0)
         result = mdb_env_info(lmdb->env, &info);
@@ -286,10 +292,11 @@ static Status lmdb_stat(struct transaction *transaction, enum table table,
         return lmdb_fail(lmdb, result, "cannot read", err);
     *out = (struct table_stat){
         .free_bytes = free_pages * stat.ms_psize,
-        .count = stat.ms_entries,
-        .table_bytes =
-            stat.ms_psize * (stat.ms_branch_pages + stat.ms_leaf_pages +
-                             stat.ms_overflow_pages),
+        .count = is_missing ? 0 : stat.ms_entries,
+        .table_bytes = is_missing ? 0
+                                  : stat.ms_psize * (stat.ms_branch_pages +
+                                                     stat.ms_leaf_pages +
+                                                     stat.ms_overflow_pages),
         .used_bytes = (info.me_last_pgno + 1) * stat.ms_psize,
         .map_bytes = info.me_mapsize,
     };

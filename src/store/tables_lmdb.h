@@ -23,6 +23,9 @@ struct read_slot {
     MDB_txn *idle; /* NULL, or reset */
 };
 
+/* LMDB's own list of free pages, which is none of ours. */
+enum { DATABASE_MISSING = 0 };
+
 struct lmdb_tables {
     struct tables tables;
     char *path;   /* owned; for messages */
@@ -32,7 +35,7 @@ struct lmdb_tables {
     dev_t device;
     ino_t inode;
     struct lmdb_tables *next_claim; /* tables_lmdb_place.c */
-    MDB_dbi databases[TABLE_COUNT];
+    MDB_dbi databases[TABLE_COUNT]; /* DATABASE_MISSING: reads as empty */
     /* Held by the one write transaction of the process, and while the map
      * changes its size; taken before any slot's lock. */
     pthread_mutex_t writing;

@@ -186,19 +186,30 @@ static Status open_environment(struct lmdb_tables *lmdb,
     return STATUS_OK;
 }
 
-/* Opens the databases in one transaction; MDB_NOTFOUND if one is missing and
- * `flags` does not say to make it. */
+/* A store from before there was this table, of which we may only read. */
+static bool may_be_missing(const struct lmdb_tables *lmdb, size_t table)
+{
+    return lmdb->read_only && table > TABLE_LEASES;
+}
+
+/* Opens the databases in one transaction; MDB_NOTFOUND if one is missing that
+ * has to be there, and `make` does not say to make it. */
 static int open_databases(struct lmdb_tables *lmdb, bool leases, bool make)
 {
     MDB_txn *txn;
     int result = mdb_txn_begin(lmdb->env, NULL, make ? 0 : MDB_RDONLY, &txn);
     if (result != 0)
         return result;
-    for (size_t table = 0; table < TABLE_COUNT && result == 0; table++)
-        if (table_is_of_leases((enum table)table) == leases)
-            result =
-                mdb_dbi_open(txn, database_names[table], make ? MDB_CREATE : 0,
-                             &lmdb->databases[table]);
+    for (size_t table = 0; table < TABLE_COUNT && result == 0; table++) {
+        if (table_is_of_leases((enum table)table) != leases)
+            continue;
+        result = mdb_dbi_open(txn, database_names[table],
+                              make ? MDB_CREATE : 0, &lmdb->databases[table]);
+        if (result == MDB_NOTFOUND && may_be_missing(lmdb, table)) {
+            lmdb->databases[table] = DATABASE_MISSING;
+            result = 0;
+        }
+    }
     if (result == 0 && make && !leases) {
         MDB_val key = {6, (void *)(uintptr_t) "format"};
         uint8_t version[4] = {FORMAT_VERSION};

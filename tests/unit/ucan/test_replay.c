@@ -3,6 +3,7 @@
  * their deaths. */
 #include "unit/ucan/actors.h"
 
+#include <lmdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -179,6 +180,52 @@ static void a_store_that_cannot_be_written_takes_nothing(void **state)
     store_close(store);
 }
 
+/* As a store that was made before there was such a table. */
+static void drop_table(const struct place *place, const char *name)
+{
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi table;
+    assert_int_equal(mdb_env_create(&env), 0);
+    assert_int_equal(mdb_env_set_maxdbs(env, 64), 0);
+    assert_int_equal(mdb_env_open(env, place->directory, 0, 0600), 0);
+    assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+    assert_int_equal(mdb_dbi_open(txn, name, 0, &table), 0);
+    assert_int_equal(mdb_drop(txn, table, 1), 0);
+    assert_int_equal(mdb_txn_commit(txn), 0);
+    mdb_env_close(env);
+}
+
+static void a_store_from_before_there_were_revocations_can_be_read(
+    void **state)
+{
+    const struct place *place = *state;
+    const struct store_options options = {.read_only = true};
+    struct store *store = open_store(place);
+    struct store_stat stat;
+    size_t which;
+    store_close(store);
+    drop_table(place, "revocations");
+    drop_table(place, "replays");
+    assert_int_equal(store_open(place->directory, &options, &store, NULL),
+                     STATUS_OK);
+    struct token *token =
+        mint(&place->alice, (struct token_claims){.kind = TOKEN_INVOCATION,
+                                                  .sub = &place->alice.did,
+                                                  .cmd = TEXT("/a")});
+    const struct token *chain[] = {token};
+    assert_int_equal(revocation_check(store, chain, 1, &which, NULL),
+                     STATUS_OK);
+    assert_int_equal(store_stat(store, &stat, NULL), STATUS_OK);
+    store_close(store);
+    // Whoever may write makes them.
+    store = open_store(place);
+    assert_true(take(place, store, 1));
+    assert_false(take(place, store, 1));
+    store_close(store);
+    token_free(token);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +236,9 @@ int main(void)
             close_place),
         cmocka_unit_test_setup_teardown(
             a_store_that_cannot_be_written_takes_nothing, open_place,
+            close_place),
+        cmocka_unit_test_setup_teardown(
+            a_store_from_before_there_were_revocations_can_be_read, open_place,
             close_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
