@@ -12,6 +12,7 @@
 struct tokens {
     struct verify *verify;
     const Bytes *given; /* all, also those that could not be read */
+    Cid *names;         /* theirs: hashed once, not at each look-up */
     size_t given_count;
     struct token **tokens; /* owned, as they are */
     bool *is_proof;        /* of an invocation here */
@@ -65,7 +66,7 @@ static Status find_proof(void *context, const Cid *cid, struct arena *arena,
 {
     const struct tokens *tokens = context;
     for (size_t index = 0; index < tokens->given_count; index++)
-        if (cid_verify(cid, tokens->given[index], NULL) == STATUS_OK) {
+        if (cid_equal(cid, &tokens->names[index])) {
             *out = tokens->given[index];
             return STATUS_OK;
         }
@@ -177,6 +178,7 @@ static Status verify_all(struct verify *verify, const Bytes *bytes,
     struct tokens tokens = {
         .verify = verify,
         .given = bytes,
+        .names = heap_array(count, sizeof(Cid)),
         .given_count = count,
         .tokens = heap_array(count, sizeof(struct token *)),
         .is_proof = heap_array(count, sizeof(bool)),
@@ -184,18 +186,18 @@ static Status verify_all(struct verify *verify, const Bytes *bytes,
     for (size_t index = 0; index < count; index++) {
         struct error inner = {0};
         struct token *token;
-        Cid cid;
+        cid_of(CODEC_DAG_CBOR, bytes[index], &tokens.names[index]);
         if (token_read(bytes[index], &options, &token, &inner) == STATUS_OK) {
             tokens.tokens[tokens.count++] = token;
             continue;
         }
-        cid_of(CODEC_DAG_CBOR, bytes[index], &cid);
-        verify_note(verify, "token", &cid, "well-formed", false, "%s",
-                    inner.message);
+        verify_note(verify, "token", &tokens.names[index], "well-formed",
+                    false, "%s", inner.message);
     }
     Status status = check_tokens(&tokens, err);
     for (size_t index = 0; index < tokens.count; index++)
         token_free(tokens.tokens[index]);
+    free(tokens.names);
     free(tokens.tokens);
     free(tokens.is_proof);
     return status;
@@ -207,6 +209,9 @@ Status verify_tokens(struct verify *verify, Bytes bytes, struct error *err)
     Bytes *tokens;
     size_t count;
     Status status = tokens_in(bytes, &arena, &tokens, &count, err);
+    if (status == STATUS_OK && count == 0)
+        status = fail(err, STATUS_INVALID,
+                      "the container is empty: there is nothing to verify");
     if (status == STATUS_OK)
         status = verify_all(verify, tokens, count, err);
     arena_deinit(&arena);
