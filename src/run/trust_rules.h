@@ -87,7 +87,7 @@ typedef enum {
     TRUST_CONTRADICTED /* those that are heard differ: an alarm */
 } TrustVerdict;
 
-enum { TRUST_WHY_MAX = 300, TRUST_OWN = UINT32_MAX };
+enum { TRUST_WHY_MAX = 300, TRUST_OWN = INT32_MAX };
 
 struct trust_judgement {
     TrustVerdict verdict;
