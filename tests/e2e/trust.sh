@@ -226,6 +226,25 @@ expect "  and three are" idle c run -n -q words.yaml
 expect_code 3 "one of several is not removed with a rule" at c trust rm "$A"
 expect_error 'rule 1 names others, too'
 
+# --- Batches and logs ---------------------------------------------------------
+
+cp "$ROOT/examples/primes/primes.wasm" .
+primes() { printf 'ipvm: "1.0"\nname: p%s\ntasks:\n  c: {run: ./primes.wasm#count, args: [0, %s]}\n' "$1" "$1" > "p$1.yaml"; }
+primes 100 && primes 200
+HEAD=$(at a receipts log --heads -q | tail -n 1)
+cp -r "$WORK/a" "$WORK/fork"
+expect "a batch of its own" at a receipts export words.yaml --batch -o ../batch.car
+expect "  is taken in" at f receipts import ../batch.car
+expect_match '1 receipts are new'
+expect "the log goes on" at a run -q p100.yaml
+expect "  and is exported, with a proof that it did" at a receipts export p100.yaml --since "$HEAD" -o ../more.car
+expect "  it is taken in where the older head is known" at b receipts import ../more.car
+expect_match '1 receipts are new'
+expect "the same key goes on from a copy" at fork run -q p200.yaml
+expect "  and is exported" at fork receipts export p200.yaml -o ../fork.car
+expect_code 1 "two heads of one log, of one size" at b receipts import ../fork.car
+expect_error 'ALARM: two heads of one log have 17 receipts each and differ'
+
 # --- What fails a check -------------------------------------------------------
 
 expect "what is forged well is taken in" at d receipts import ../lie.car
