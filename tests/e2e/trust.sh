@@ -231,7 +231,7 @@ expect_error 'rule 1 names others, too'
 cp "$ROOT/examples/primes/primes.wasm" .
 primes() { printf 'ipvm: "1.0"\nname: p%s\ntasks:\n  c: {run: ./primes.wasm#count, args: [0, %s]}\n' "$1" "$1" > "p$1.yaml"; }
 primes 100 && primes 200
-HEAD=$(at a receipts log --heads -q | tail -n 1)
+HEAD=$(at a receipts log --heads -q | tail -n 1 | cut -d " " -f 1)
 cp -r "$WORK/a" "$WORK/fork"
 expect "a batch of its own" at a receipts export words.yaml --batch -o ../batch.car
 expect "  is taken in" at f receipts import ../batch.car
