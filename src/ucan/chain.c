@@ -177,12 +177,12 @@ static Status check_command(const struct check *check, size_t index)
     const bool is_last = index + 1 == check->count;
     const struct token *next = check->tokens[index + 1];
     const Text cmd = is_last ? check->cmd : next->cmd;
-    const Text above = check->tokens[index]->cmd;
-    if (!command_covers(above, cmd))
+    const Text proved = check->tokens[index]->cmd;
+    if (!command_covers(proved, cmd))
         return chain_refuse(check, CHAIN_INVALID_COMMAND, &next->cid, ".cmd",
                             "its proof is for %.*s, which is not above %.*s",
-                            (int)(above.len < 60 ? above.len : 60), above.data,
-                            (int)(cmd.len < 60 ? cmd.len : 60), cmd.data);
+                            shown_len(proved), proved.data, shown_len(cmd),
+                            cmd.data);
     held(check, index, CHAIN_INVALID_COMMAND);
     return STATUS_OK;
 }
