@@ -94,9 +94,9 @@ static void public_invocations_come_out_as_they_should(void **state)
 {
     (void)state;
     struct arena arena = {0};
-    struct chain_cache *cache = chain_cache_new(CACHE_BYTES);
     Value file;
     vectors_read_public("invocation.json", &arena, &file);
+    struct chain_cache *cache = chain_cache_new(CACHE_BYTES);
     // The second time from the cache.
     for (int round = 0; round < 2; round++) {
         check_public(vectors_at(&file, "invalid"), cache);
