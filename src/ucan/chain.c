@@ -187,15 +187,15 @@ static Status check_command(const struct check *check, size_t index)
     return STATUS_OK;
 }
 
-static Status check_policy(const struct check *check, size_t index)
+static Status check_policy(struct check *check, size_t index)
 {
     const struct token *token = check->tokens[index];
     char field[32];
     size_t failed = 0;
     // What is not known yet is asked again when it is: chain_recheck().
-    if (policy_check(token->pol, check->args, check->options->unknown,
-                     check->options->unknown_context,
-                     &failed) == POLICY_FALSE) {
+    if (policy_check_within(token->pol, check->args, check->options->unknown,
+                            check->options->unknown_context, &check->work,
+                            &failed) == POLICY_FALSE) {
         snprintf(field, sizeof field, ".pol[%zu]", failed);
         return chain_refuse(check, CHAIN_MATCH_ERROR, &token->cid, field,
                             "the arguments do not match this statement");
@@ -247,8 +247,20 @@ static Status check_replay(const struct check *check)
     return STATUS_OK;
 }
 
+/* Before anything is looked up: whose authority it is, is for free. */
+static Status check_about(const struct check *check)
+{
+    const struct token *invocation = check->invocation;
+    const Did *subject = check->options->subject;
+    if (!subject || did_equal(&invocation->sub, subject))
+        return STATUS_OK;
+    return chain_refuse(check, CHAIN_INVALID_SUBJECT, &invocation->cid, ".sub",
+                        "it asks for somebody else's authority");
+}
+
 static Status check_all(struct check *check)
 {
+    TRY(check_about(check));
     TRY(chain_gather(check));
     for (size_t index = 0; index < check->count; index++)
         TRY(check_link(check, index));
@@ -285,6 +297,7 @@ Status chain_authorise(struct token *invocation,
         .invocation = invocation,
         .cmd = invocation->cmd,
         .args = invocation->args,
+        .work = CHAIN_WORK_MAX,
         .refusal = refusal,
         .err = err,
     };
@@ -335,6 +348,7 @@ Status chain_recheck(const struct authorised *authorised, Text cmd,
         .invocation = authorised->invocation,
         .cmd = cmd,
         .args = args,
+        .work = CHAIN_WORK_MAX,
         .count = authorised->count,
         .revoked = authorised->count + 1,
         .refusal = refusal,

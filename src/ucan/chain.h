@@ -4,7 +4,8 @@
  *     root delegation   iss == sub
  *       aud == iss of the next … down to the invocation
  *
- * First its proofs are gathered, root first: each named by a token's CID, once,
+ * First its subject, where one is asked for. Then its proofs are gathered, root
+ * first: each named by a token's CID, once,
  * there, well-formed, a delegation. Then, root first:
  *
  *     every link        signature; nbf <= now <= exp; sub that of the
@@ -27,6 +28,7 @@
 enum {
     CHAIN_BYTES_MAX = 1 << 20, /* of all proofs of an invocation together */
     CHAIN_SKEW_MAX_S = 3600,
+    CHAIN_WORK_MAX = 4 * POLICY_WORK_MAX, /* of all its policies together */
 };
 
 /* By the names of the public vectors, and ours where they have none. */
@@ -81,6 +83,10 @@ struct chain_options {
                             CHAIN_SKEW_MAX_S */
     const Did *audience; /* whom we are: an invocation's aud, or without one
                             its sub, must be this; NULL: not checked */
+    /* Whose authority is asked for: sub must be this, which is looked at before
+     * all else; NULL: anybody's. A stranger is authorised for himself, always:
+     * without this, his invocations are remembered too. */
+    const Did *subject;
     ChainProof *proof;
     void *proof_context;
     struct store *store; /* revocations and replays; NULL: neither is checked

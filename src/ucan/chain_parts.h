@@ -11,6 +11,7 @@ struct check {
     const struct token *invocation;
     Text cmd;          /* what is to be done: the invocation's, or a task's */
     const Value *args; /* the same */
+    size_t work;       /* what policies may still cost */
     size_t count;      /* of links */
     struct proof *proofs[TOKEN_PROOFS_MAX];           /* a reference each */
     const struct token *tokens[TOKEN_PROOFS_MAX + 1]; /* theirs, then the

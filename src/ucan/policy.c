@@ -251,12 +251,21 @@ PolicyVerdict policy_check(const struct policy *policy, const Value *args,
                            PolicyUnknown *unknown, void *context,
                            size_t *failed)
 {
+    size_t work = POLICY_WORK_MAX;
+    return policy_check_within(policy, args, unknown, context, &work, failed);
+}
+
+PolicyVerdict policy_check_within(const struct policy *policy,
+                                  const Value *args, PolicyUnknown *unknown,
+                                  void *context, size_t *work, size_t *failed)
+{
+    const size_t may = *work < POLICY_WORK_MAX ? *work : POLICY_WORK_MAX;
     struct arena arena = {0};
     struct policy_walk walk = {
         .unknown = unknown,
         .context = context,
         .arena = &arena,
-        .work = POLICY_WORK_MAX,
+        .work = may,
     };
     PolicyVerdict verdict = POLICY_TRUE;
     size_t at = 0;
@@ -275,6 +284,7 @@ PolicyVerdict policy_check(const struct policy *policy, const Value *args,
     }
     if (failed && verdict != POLICY_TRUE)
         *failed = at;
+    *work -= walk.is_over ? may : may - walk.work;
     arena_deinit(&arena);
     return verdict;
 }

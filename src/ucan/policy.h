@@ -47,6 +47,11 @@ typedef bool PolicyUnknown(void *context, const Value *value);
 PolicyVerdict policy_check(const struct policy *policy, const Value *args,
                            PolicyUnknown *unknown, void *context,
                            size_t *failed);
+/* The same with at most `*work` steps as well, which are taken from it: for
+ * several policies that come from one stranger. */
+PolicyVerdict policy_check_within(const struct policy *policy,
+                                  const Value *args, PolicyUnknown *unknown,
+                                  void *context, size_t *work, size_t *failed);
 
 /* A selector alone: ".a.b[0]", ".[\"key\"]", ".a[]", ".a[1:3]", ".a?". It
  * borrows from `text`. STATUS_INVALID, with the byte's offset. */

@@ -2,6 +2,7 @@
 /* What a chain costs and says when it comes from somebody who means harm. */
 #include "unit/ucan/actors.h"
 
+#include "ipld/dag_json.h"
 #include "ucan/revocation.h"
 
 enum { TIME = 1767225600 };
@@ -105,10 +106,74 @@ static void what_is_no_revocation_says_its_command_and_no_more(void **state)
     attack_end(&attack);
 }
 
+/* Whoever makes a key may act for it. That must not fill our store. */
+static void a_stranger_for_himself_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    struct attack attack;
+    attack_begin(&attack);
+    attack.options.store = store_open_memory();
+    attack.options.audience = NULL;
+    attack.options.subject = &attack.alice.did;
+    assert_int_equal(try_it(&attack, &attack.mallory, TEXT("/a"), NULL),
+                     STATUS_DENIED);
+    assert_int_equal(attack.refusal.rule, CHAIN_INVALID_SUBJECT);
+    assert_string_equal(attack.refusal.field, ".sub");
+    // Not a proof was looked for, either.
+    attack.bag.asked = 0;
+    add_link(&attack, &attack.mallory, &attack.mallory, NULL);
+    assert_int_equal(try_it(&attack, &attack.mallory, TEXT("/wasm"), NULL),
+                     STATUS_DENIED);
+    assert_int_equal(attack.bag.asked, 0);
+    // What alice gave is hers.
+    bag_empty(&attack.bag);
+    add_link(&attack, &attack.alice, &attack.alice, NULL);
+    assert_int_equal(try_it(&attack, &attack.alice, TEXT("/wasm"), NULL),
+                     STATUS_OK);
+    attack_end(&attack);
+}
+
+/* Statements that take half the work of an evaluation: allowed in some links,
+ * not in sixty-four. */
+static void the_policies_of_a_chain_have_a_bound_together(void **state)
+{
+    (void)state;
+    enum { ITEMS = POLICY_WORK_MAX / 8 };
+    struct attack attack;
+    struct arena arena = {0};
+    Value pol;
+    attack_begin(&attack);
+    Value *items = arena_array(&arena, ITEMS, sizeof *items);
+    for (size_t index = 0; index < ITEMS; index++)
+        items[index] = value_int(0);
+    const Value args = value_map1(&arena, TEXT("l"), value_list(items, ITEMS));
+    static const char json[] = "[[\"all\", \".l\", [\">=\", \".\", 0]],"
+                               " [\"all\", \".l\", [\">=\", \".\", 0]],"
+                               " [\"all\", \".l\", [\">=\", \".\", 0]],"
+                               " [\"all\", \".l\", [\">=\", \".\", 0]]]";
+    assert_int_equal(
+        dag_json_decode(text_bytes(text_of(json)), &arena, &pol, NULL),
+        STATUS_OK);
+    for (size_t link = 0; link < 8; link++) {
+        add_link(&attack, link ? &attack.mallory : &attack.alice,
+                 &attack.alice, &pol);
+        const Status status =
+            try_it(&attack, &attack.alice, TEXT("/wasm"), &args);
+        // Half of POLICY_WORK_MAX each, and a little for the statements.
+        assert_int_equal(status, link < 7 ? STATUS_OK : STATUS_DENIED);
+    }
+    assert_int_equal(attack.refusal.rule, CHAIN_MATCH_ERROR);
+    assert_true(cid_equal(&attack.refusal.token, &attack.proofs[7]));
+    arena_deinit(&arena);
+    attack_end(&attack);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_refusal_shows_commands_and_no_other_bytes),
+        cmocka_unit_test(a_stranger_for_himself_leaves_nothing_behind),
+        cmocka_unit_test(the_policies_of_a_chain_have_a_bound_together),
         cmocka_unit_test(what_is_no_revocation_says_its_command_and_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
