@@ -133,11 +133,12 @@ int command_get(struct cli *cli)
     struct arena arena = {0};
     const char *name = arena_format(&arena, "%.*s", (int)len, word).data;
     const char *slash = strrchr(name, '/');
-    Status status = content_resolve(cli->vm->store, text_of(word), &cid, &err);
+    Status status = lib_resolve(cli->vm, word, &cid, &err);
+    const bool is_found = status == STATUS_OK;
     if (status == STATUS_OK)
         status = save(cli, slash ? slash + 1 : name, &cid, &options, path,
                       &saved, &err);
-    if (status != STATUS_OK && cid.len > 0 &&
+    if (status != STATUS_OK && is_found &&
         lib_heal(cli->vm, &cid, status) == STATUS_OK) {
         saved = (struct tree_saved){.files = 0};
         status = save(cli, slash ? slash + 1 : name, &cid, &options, path,
@@ -184,7 +185,8 @@ static const struct option cat_options[] = {
 struct range {
     struct cli *cli;
     uint64_t skip, left;
-    bool failed; /* stdout */
+    uint64_t given; /* of the file that is read */
+    bool failed;    /* stdout */
 };
 
 static Status write_out(void *context, Bytes piece, struct error *err)
@@ -195,7 +197,22 @@ static Status write_out(void *context, Bytes piece, struct error *err)
     range->failed = fwrite(piece.data, 1, piece.len, stdout) != piece.len;
     if (range->failed)
         return fail_errno(err, errno, "cannot write to standard output");
+    range->given += piece.len;
     return STATUS_OK;
+}
+
+static Status read_range(struct range *range, const Cid *cid,
+                         struct error *err)
+{
+    struct ipvm *vm = range->cli->vm;
+    range->given = 0;
+    Status status = content_read_range(vm->store, cid, range->skip,
+                                       range->left, write_out, range, err);
+    if (status == STATUS_OK || lib_heal(vm, cid, status) != STATUS_OK)
+        return status;
+    return content_read_range(vm->store, cid, range->skip + range->given,
+                              range->left - range->given, write_out, range,
+                              err);
 }
 
 /* As if all were one file: what is before the range is skipped. */
@@ -204,14 +221,17 @@ static Status cat_one(struct range *range, const char *word, struct error *err)
     struct store *store = range->cli->vm->store;
     uint64_t size;
     Cid cid;
-    TRY(content_resolve(store, text_of(word), &cid, err));
-    TRY(content_size(store, &cid, &size, err));
+    TRY(lib_resolve(range->cli->vm, word, &cid, err));
+    Status status = content_size(store, &cid, &size, err);
+    if (status != STATUS_OK &&
+        lib_heal(range->cli->vm, &cid, status) == STATUS_OK)
+        status = content_size(store, &cid, &size, err);
+    TRY(status);
     if (range->skip >= size) {
         range->skip -= size;
         return STATUS_OK;
     }
-    TRY(content_read_range(store, &cid, range->skip, range->left, write_out,
-                           range, err));
+    TRY(read_range(range, &cid, err));
     const uint64_t rest = size - range->skip;
     range->left -= rest < range->left ? rest : range->left;
     range->skip = 0;

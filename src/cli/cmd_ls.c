@@ -186,7 +186,7 @@ static Status list(struct listing *listing, const char *word,
 {
     struct unixfs_info info;
     Cid cid;
-    TRY(content_resolve(listing->cli->vm->store, text_of(word), &cid, err));
+    TRY(lib_resolve(listing->cli->vm, word, &cid, err));
     TRY(unixfs_open(&listing->source, cid_bytes(&cid), &info, err));
     if (info.kind == UNIXFS_DIRECTORY)
         return unixfs_each(&listing->source, cid_bytes(&cid), show_entry,

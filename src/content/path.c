@@ -28,7 +28,7 @@ struct descent {
     size_t at;
     uint64_t hops;
     Cid cid;              /* of the block we are in */
-    Cid missing;          /* the last one that the store did not have */
+    Cid missing;          /* the last one that the store could not give */
     struct arena scratch; /* for one block */
     struct arena *arena;  /* for the answer */
     struct error *err;
@@ -95,7 +95,7 @@ static Status get_block(void *context, Bytes cid, struct unixfs_block *out,
     Cid name;
     TRY(cid_from_bytes(cid, &name, err));
     const Status status = store_get(descent->store, &name, &block, err);
-    if (status == STATUS_NOT_FOUND)
+    if (status == STATUS_NOT_FOUND || status == STATUS_CORRUPT)
         descent->missing = name;
     TRY(status);
     *out = (struct unixfs_block){block_bytes(block), block};
@@ -266,6 +266,8 @@ static Status enter_value(struct descent *descent, struct content_found *out)
     Value value;
     Status status =
         store_get(descent->store, &descent->cid, &block, descent->err);
+    if (status == STATUS_NOT_FOUND || status == STATUS_CORRUPT)
+        descent->missing = descent->cid;
     if (status == STATUS_NOT_FOUND)
         return fail_missing(descent, &descent->cid);
     TRY(status);
@@ -320,7 +322,7 @@ Status content_find(struct store *store, Text path,
         status = enter(&descent, out);
         arena_reset(&descent.scratch);
     }
-    out->cid = descent.cid;
+    out->cid = status == STATUS_OK ? descent.cid : descent.missing;
     arena_deinit(&descent.scratch);
     arena_deinit(&typed);
     return status;
@@ -342,8 +344,7 @@ Status content_resolve(struct store *store, Text path, Cid *out,
             TEXT_ARG(path_shortened(&arena, path, 60)),
             value_kind_name(found.value.kind), name);
     }
-    if (status == STATUS_OK)
-        *out = found.cid;
+    *out = found.cid;
     arena_deinit(&arena);
     return status;
 }

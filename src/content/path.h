@@ -32,14 +32,16 @@ struct content_find_options {
 
 /* STATUS_INVALID: not a path, or it goes on where there is nothing to go down
  * (bytes, numbers, a file). STATUS_NOT_FOUND: a name, key, index or block that
- * is not there; says which and how far the path led. `options` may be NULL. */
+ * is not there; says which and how far the path led. If that is a block that
+ * is missing or damaged, `out->cid` is its name; after any other failure it is
+ * empty. `options` may be NULL. */
 Status content_find(struct store *store, Text path,
                     const struct content_find_options *options,
                     struct arena *arena, struct content_found *out,
                     struct error *err);
 
 /* The same where only a whole block will do: STATUS_INVALID if the path ends
- * inside of one. */
+ * inside of one. After a failure `*out` is what `out->cid` is above. */
 Status content_resolve(struct store *store, Text path, Cid *out,
                        struct error *err);
 

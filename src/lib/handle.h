@@ -46,6 +46,9 @@ struct ipvm_run {
  * stays what it is. */
 Status lib_heal(ipvm *vm, const Cid *root, Status status);
 
+/* content_resolve(); blocks on the way that are lost are computed again. */
+Status lib_resolve(ipvm *vm, const char *path, Cid *out, struct error *err);
+
 /* The loaded workflow. */
 Status lib_workflow(ipvm_workflow *workflow, struct workflow **out,
                     struct error *err);

@@ -176,6 +176,15 @@ Status lib_heal(ipvm *vm, const Cid *root, Status status)
                : status;
 }
 
+Status lib_resolve(ipvm *vm, const char *path, Cid *out, struct error *err)
+{
+    Status status = content_resolve(vm->store, text_of(path), out, err);
+    while (status != STATUS_OK && out->len > 0 &&
+           lib_heal(vm, out, status) == STATUS_OK)
+        status = content_resolve(vm->store, text_of(path), out, err);
+    return status;
+}
+
 struct outer_sink {
     ipvm_sink *sink;
     void *context;
@@ -204,7 +213,7 @@ ipvm_status ipvm_read(ipvm *vm, const char *cid, ipvm_sink *sink,
     struct outer_sink outer = {.sink = sink, .context = context};
     struct error err = {0};
     Cid root;
-    Status status = content_resolve(vm->store, text_of(cid), &root, &err);
+    Status status = lib_resolve(vm, cid, &root, &err);
     if (status != STATUS_OK)
         return lib_fail(status, &err, error);
     status = content_read(vm->store, &root, give_piece, &outer, &err);
@@ -220,7 +229,7 @@ ipvm_status ipvm_save(ipvm *vm, const char *cid, const char *path,
 {
     struct error err = {0};
     Cid root;
-    Status status = content_resolve(vm->store, text_of(cid), &root, &err);
+    Status status = lib_resolve(vm, cid, &root, &err);
     if (status != STATUS_OK)
         return lib_fail(status, &err, error);
     status = content_save(vm->store, &root, path, &err);

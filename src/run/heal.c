@@ -117,6 +117,24 @@ Status heal_inputs(struct healer *healer, const Hash *concrete,
     return status;
 }
 
+/* It came to a result once, under whatever limits: with room for that it does
+ * so again. */
+static struct limits limits_of(struct healer *healer, const Hash *concrete)
+{
+    enum { SLOWER = 10 };
+    struct memo_entry entry;
+    struct limits limits = {.memory = 0};
+    if (memo_peek(executor_store(healer->executor), concrete, &entry, NULL) !=
+        STATUS_OK)
+        return limits;
+    const uint64_t time_ms = entry.run_ns / 1000000 * SLOWER;
+    if (entry.memory_peak > LIMIT_MEMORY_DEFAULT / 2)
+        limits.memory = entry.memory_peak * 2;
+    if (time_ms > LIMIT_TIME_DEFAULT_MS)
+        limits.time_ms = time_ms;
+    return limits;
+}
+
 /* A workflow of one task: this computation. */
 static Status make_workflow(struct healer *healer, Bytes block,
                             const Hash *concrete, struct workflow **out,
@@ -133,6 +151,7 @@ static Status make_workflow(struct healer *healer, Bytes block,
             .cmd = what.cmd,
             .args = what.args,
             .nonce = what.nonce,
+            .limits = limits_of(healer, concrete),
         };
         status = workflow_finish(workflow, &draft, 1, NULL, 0,
                                  executor_store(healer->executor), err);

@@ -45,10 +45,11 @@ static Status lock_file(struct collector *collector, struct error *err)
     } else if (fcntl(collector->file, F_OFD_SETLK, &whole) != 0) {
         const ssize_t len = pread(collector->file, pid, sizeof pid - 1, 0);
         pid[len > 0 ? len : 0] = '\0';
-        status = fail(err, STATUS_BUSY,
-                      "store %.120s is being collected by process %.15s: wait "
-                      "for it",
-                      directory, pid);
+        status =
+            fail(err, STATUS_BUSY,
+                 "store %.120s is being collected by %s%.15s: wait for "
+                 "it",
+                 directory, len > 0 ? "process " : "another process", pid);
     } else {
         snprintf(pid, sizeof pid, "%d", (int)getpid());
         // Only for people.

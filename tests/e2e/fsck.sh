@@ -76,6 +76,16 @@ expect_error '^block bafk.* was lost: computed again from bafy'
 expect "  for good" ipvm fsck
 fresh
 flip packed
+expect "a part of it heals, too" ipvm cat --offset 1000 --length 2GiB "$packed"
+expect_true "  the same bytes, each once" cmp <(tail -c +1001 packed) "$OUT"
+expect_error '^block bafk.* was lost: computed again from bafy'
+fresh
+expect "a block that a path leads through is removed" ipvm block rm -f "$packed"
+expect_code 3 "it is computed again on the way" ipvm cat "$packed/below"
+expect_error "^block $packed was lost: computed again from bafy"
+expect_error 'a file, with nothing below it'
+fresh
+flip packed
 expect "get heals by itself" ipvm get "$packed" -o back
 expect_true "  the same" cmp packed back
 fresh
