@@ -40,6 +40,7 @@ struct decoder {
     const uint8_t *end;
     size_t owed;
     size_t items;        /* members of all lists and maps so far */
+    size_t items_max;    /* 0: CODEC_ITEMS_MAX alone */
     unsigned depth;      /* open lists and maps */
     struct arena *arena; /* for the tree; NULL: there is none */
     CborLink *each;      /* if there is no tree: told every link */
@@ -208,6 +209,10 @@ static Status open_items(struct decoder *decoder, uint64_t count,
     decoder->items += (size_t)count;
     if (decoder->items > CODEC_ITEMS_MAX)
         return invalid(decoder, decoder->at, "more items than 33,554,432");
+    if (decoder->items_max > 0 && decoder->items > decoder->items_max)
+        return fail_at(decoder->err, STATUS_LIMIT,
+                       (size_t)(decoder->at - decoder->start),
+                       "dag-cbor: more than %zu items", decoder->items_max);
     decoder->owed += (size_t)count * each;
     decoder->depth++;
     return STATUS_OK;
@@ -324,6 +329,14 @@ Status dag_cbor_decode(Bytes bytes, struct arena *arena, Value *out,
                        struct error *err)
 {
     struct decoder decoder = {.arena = arena, .err = err};
+    return read_whole(&decoder, bytes, out);
+}
+
+Status dag_cbor_decode_few(Bytes bytes, size_t items_max, struct arena *arena,
+                           Value *out, struct error *err)
+{
+    struct decoder decoder = {
+        .arena = arena, .items_max = items_max, .err = err};
     return read_whole(&decoder, bytes, out);
 }
 

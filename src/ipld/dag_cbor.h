@@ -13,6 +13,11 @@
 Status dag_cbor_decode(Bytes bytes, struct arena *arena, Value *out,
                        struct error *err);
 
+/* The same for a value of which it is known that it has few members, in all its
+ * lists and maps together: STATUS_LIMIT before there is room for more. */
+Status dag_cbor_decode_few(Bytes bytes, size_t items_max, struct arena *arena,
+                           Value *out, struct error *err);
+
 /* Told each link, in the order they are written; a status other than OK ends
  * it. `cid` is a well-formed binary CID of any length, borrowed. */
 typedef Status CborLink(void *context, Bytes cid, struct error *err);

@@ -15,6 +15,8 @@ enum {
      * longer by a little, base64 by a third. */
     PACKED_MAX = CONTAINER_BYTES_MAX + (64 << 10),
     TEXT_MAX = PACKED_MAX / 3 * 4 + 8,
+    /* Room for a list that is too long by some, so that it can be told. */
+    ITEMS_MAX = 2 * CONTAINER_TOKENS_MAX,
 };
 
 static const struct form {
@@ -103,7 +105,8 @@ static Status read_cbor(Bytes bytes, struct arena *arena, Bytes **tokens,
     if (bytes.len > CONTAINER_BYTES_MAX)
         return fail(err, STATUS_LIMIT, "container: %zu bytes are more than %d",
                     bytes.len, CONTAINER_BYTES_MAX);
-    const Status status = dag_cbor_decode(bytes, arena, &value, &inner);
+    const Status status =
+        dag_cbor_decode_few(bytes, ITEMS_MAX, arena, &value, &inner);
     if (status != STATUS_OK)
         return fail(err, status, "container: %.120s, at byte %zu",
                     inner.message, inner.offset);

@@ -291,6 +291,38 @@ static void unpacks_up_to_the_bound(void **state)
     exact_free(bytes);
 }
 
+/* Each byte an item: a tree of them would have 100 MB. */
+static void many_small_items_cost_no_more_than_the_bytes(void **state)
+{
+    enum { ITEMS = 4000000 };
+    struct arena arena = {0};
+    struct error err;
+    struct buffer out;
+    Bytes *tokens;
+    size_t count;
+    (void)state;
+    for (int nested = 0; nested < 2; nested++) {
+        buffer_init(&out, CONTAINER_BYTES_MAX);
+        buffer_add_byte(&out, '@');
+        cbor_add_map(&out, 1);
+        cbor_add_text(&out, TEXT("ctn-v1"));
+        if (nested)
+            cbor_add_list(&out, 1);
+        cbor_add_list(&out, ITEMS);
+        uint8_t *zeros = buffer_reserve(&out, ITEMS);
+        assert_non_null(zeros);
+        memset(zeros, 0, ITEMS);
+        buffer_advance(&out, ITEMS);
+        assert_int_equal(
+            container_read(buffer_bytes(&out), &arena, &tokens, &count, &err),
+            STATUS_LIMIT);
+        assert_in_range(arena.total, 0, 5 << 20);
+        buffer_deinit(&out);
+        arena_deinit(&arena);
+        arena_init(&arena);
+    }
+}
+
 static void holds_1024_tokens_and_no_more(void **state)
 {
     static uint8_t data[CONTAINER_TOKENS_MAX + 1][2];
@@ -356,6 +388,7 @@ int main(void)
         cmocka_unit_test(refuses_damaged_gzip),
         cmocka_unit_test(a_bomb_costs_no_more_than_the_bound),
         cmocka_unit_test(unpacks_up_to_the_bound),
+        cmocka_unit_test(many_small_items_cost_no_more_than_the_bytes),
         cmocka_unit_test(holds_1024_tokens_and_no_more),
         cmocka_unit_test(refuses_more_bytes_than_any_form_needs),
     };
