@@ -21,6 +21,8 @@
 #include "task/receipt_proofs.h"
 #include "task/reserved.h"
 
+enum { RESULTS_LIST = 8192 }; /* links in a block that is pinned */
+
 struct import {
     struct store *store;
     const struct receipts_import *what;
@@ -430,12 +432,48 @@ static Status keep_heads(struct import *import, struct error *err)
     return STATUS_OK;
 }
 
-static Status pin_head(struct import *import, struct error *err)
+static int compare_results(const void *a, const void *b)
 {
+    return memcmp(a, b, sizeof(Hash));
+}
+
+/* A list of links to results, and nothing else: the proofs link what need not
+ * be here, and what is pinned should be whole. */
+static void pin_list(struct import *import, struct store_batch *batch,
+                     const Hash *results, size_t count)
+{
+    struct arena *arena = &import->scratch;
+    arena_reset(arena);
+    Value *links = arena_array(arena, count, sizeof *links);
+    Cid *cids = arena_array(arena, count, sizeof *cids), list;
+    for (size_t index = 0; index < count; index++) {
+        cid_from_hash(CODEC_DAG_CBOR, &results[index], &cids[index]);
+        links[index] = value_link(&cids[index]);
+    }
+    const Value value = value_list(links, count);
+    const Bytes block = dag_cbor_block(&value, arena, &list);
+    store_batch_block(batch, &list, block);
+    store_batch_pin(batch, &list, TEXT("receipts"));
+}
+
+static Status pin_results(struct import *import, struct error *err)
+{
+    size_t count = 0, kept = 0;
     if (import->what->no_pin)
         return STATUS_OK;
+    Hash *results =
+        arena_array(&import->arena, import->row_count, sizeof *results);
+    for (size_t index = 0; index < import->row_count; index++)
+        if (import->rows[index].has_res)
+            results[count++] = import->rows[index].res;
+    qsort(results, count, sizeof *results, compare_results);
+    for (size_t index = 0; index < count; index++)
+        if (kept == 0 || !hash_equal(&results[kept - 1], &results[index]))
+            results[kept++] = results[index];
     struct store_batch *batch = store_batch_new(import->store);
-    store_batch_pin(batch, &import->out->head, TEXT("receipts"));
+    for (size_t from = 0; from < kept; from += RESULTS_LIST)
+        pin_list(import, batch, results + from,
+                 kept - from < RESULTS_LIST ? kept - from : RESULTS_LIST);
     Status status = store_commit(batch, err);
     store_batch_free(batch);
     return status;
@@ -463,7 +501,7 @@ static Status keep_all(struct import *import, int file, struct error *err)
     import->out->known = kept.known;
     import->out->alarms = kept.alarms;
     TRY(keep_heads(import, err));
-    TRY(pin_head(import, err));
+    TRY(pin_results(import, err));
     return kept.alarms > 0 ? tell_alarms(import, err) : STATUS_OK;
 }
 

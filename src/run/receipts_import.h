@@ -29,7 +29,7 @@ struct receipt_refused {
 };
 
 struct receipts_imported {
-    Cid head;          /* of the proofs; pinned if any was kept */
+    Cid head;          /* of the proofs */
     uint64_t receipts; /* in the file */
     uint64_t added, known, expired;
     uint64_t refused; /* if any, nothing was kept */

@@ -306,8 +306,7 @@ static Status add(struct change *change, const struct trust_rule *rule,
         arena_array(&change->arena, count + 1, sizeof(void *));
     for (size_t index = 0; index < count; index++) {
         wanted[index] = &change->rules.rules[index];
-        if (rule->name.len > 0 &&
-            text_equal(wanted[index]->name, rule->name))
+        if (rule->name.len > 0 && text_equal(wanted[index]->name, rule->name))
             return fail(err, STATUS_INVALID,
                         "rule %zu has the name %.64s, too", index + 1,
                         rule->name.data);

@@ -273,6 +273,19 @@ expect "  and is exported" at fork receipts export p200.yaml -o ../fork.car
 expect_code 1 "two heads of one log, of one size" at b receipts import ../fork.car
 expect_error 'ALARM: two heads of one log have 19 receipts each and differ'
 
+# --- Keeping ------------------------------------------------------------------
+
+at g receipts import -q ../a.car
+at g trust add -q "$A"
+expect "a collection leaves the results of receipts" at g gc --grace 0
+expect "  and the store is whole" at g fsck
+expect "  they answer still" at g run -n words.yaml
+expect_error 'words: all from the memo'
+expect "unpinned, they go" at g unpin "$(at g pins | cut -d " " -f 1)"
+expect "  with the next collection" at g gc --grace 0
+expect "  and are computed here" at g run -n words.yaml
+expect_error 'words: 16 ran'
+
 # --- What fails a check -------------------------------------------------------
 
 expect "what is forged well is taken in" at d receipts import ../lie.car
