@@ -252,6 +252,9 @@ static Status check_about(const struct check *check)
 {
     const struct token *invocation = check->invocation;
     const Did *subject = check->options->subject;
+    if (invocation->is_rc1 && !check->options->rc1_too)
+        return chain_refuse(check, CHAIN_INVALID_CLAIM, &invocation->cid, "",
+                            "it is of UCAN 1.0.0-rc.1, which is not taken");
     if (!subject || did_equal(&invocation->sub, subject))
         return STATUS_OK;
     return chain_refuse(check, CHAIN_INVALID_SUBJECT, &invocation->cid, ".sub",

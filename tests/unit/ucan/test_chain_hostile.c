@@ -168,12 +168,56 @@ static void the_policies_of_a_chain_have_a_bound_together(void **state)
     attack_end(&attack);
 }
 
+/* What was cached for one who takes 1.0.0-rc.1 is nothing to one who does not;
+ * nor is an invocation of it. */
+static void a_release_candidate_is_taken_only_where_it_is_asked_for(
+    void **state)
+{
+    (void)state;
+    const struct token_options old = {.rc1_too = true};
+    struct attack attack;
+    struct authorised *authorised;
+    struct token *link, *invocation;
+    attack_begin(&attack);
+    const struct token_claims root = {.kind = TOKEN_DELEGATION,
+                                      .aud = &attack.mallory.did,
+                                      .sub = &attack.alice.did,
+                                      .cmd = TEXT("/wasm")};
+    attack.options.cache = chain_cache_new(1 << 20);
+    assert_int_equal(token_mint(&root, attack.alice.key, &old, &link, NULL),
+                     STATUS_OK);
+    attack.proofs[0] = bag_add(&attack.bag, link)->cid;
+    for (int round = 0; round < 3; round++) {
+        attack.options.rc1_too = round == 1;
+        assert_int_equal(try_it(&attack, &attack.alice, TEXT("/wasm"), NULL),
+                         round == 1 ? STATUS_OK : STATUS_DENIED);
+    }
+    assert_int_equal(attack.refusal.rule, CHAIN_INVALID_CLAIM);
+    assert_string_equal(attack.refusal.field, ".prf[0]");
+
+    const struct token_claims own = {.kind = TOKEN_INVOCATION,
+                                     .sub = &attack.mallory.did,
+                                     .cmd = TEXT("/a")};
+    assert_int_equal(
+        token_mint(&own, attack.mallory.key, &old, &invocation, NULL),
+        STATUS_OK);
+    assert_int_equal(chain_authorise(invocation, &attack.options, &authorised,
+                                     &attack.refusal, &attack.err),
+                     STATUS_DENIED);
+    assert_int_equal(attack.refusal.rule, CHAIN_INVALID_CLAIM);
+    token_free(invocation);
+    chain_cache_free(attack.options.cache);
+    attack_end(&attack);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_refusal_shows_commands_and_no_other_bytes),
         cmocka_unit_test(a_stranger_for_himself_leaves_nothing_behind),
         cmocka_unit_test(the_policies_of_a_chain_have_a_bound_together),
+        cmocka_unit_test(
+            a_release_candidate_is_taken_only_where_it_is_asked_for),
         cmocka_unit_test(what_is_no_revocation_says_its_command_and_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
