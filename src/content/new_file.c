@@ -49,6 +49,8 @@ Status new_file_open(struct new_file *out, const char *path, struct error *err)
 
 Status new_file_close(struct new_file *file, Status status, struct error *err)
 {
+    if (status == STATUS_FULL)
+        status = fail_in(err, status, "%.100s", file->path);
     // A disk that is full may say so only now.
     if (close(file->file) != 0 && status == STATUS_OK)
         status = fail_errno(err, errno, "cannot write %s", file->path);

@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* read.c - files out of a store. */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "content/ahead.h"
 #include "content/content.h"
 #include "content/file_output.h"
+#include "content/new_file.h"
 #include "content/tree.h"
-#include "crypto/hash.h"
 #include "ipld/unixfs.h"
-
-enum { PATH_ROOM = 4096 };
 
 /* --- Blocks for the UnixFS reader ---------------------------------------- */
 
@@ -167,66 +162,15 @@ static Status save_to(struct store *store, const Cid *cid, int file,
     return status;
 }
 
-/* A new file beside `path`, with the permissions that open() gives; its name
- * goes to `temp`. */
-static int make_beside(const char *path, char temp[PATH_ROOM])
-{
-    const char *slash = strrchr(path, '/');
-    int directory = slash ? (int)(slash - path) + 1 : 0;
-    int file = -1;
-    for (int tries = 0; file < 0 && tries < 100; tries++) {
-        uint32_t random;
-        random_bytes(&random, sizeof random);
-        int len = snprintf(temp, PATH_ROOM, "%.*s.ipvm-%08x", directory, path,
-                           random);
-        if (len < 0 || len >= PATH_ROOM) {
-            errno = ENAMETOOLONG;
-            return -1;
-        }
-        file = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (file < 0 && errno != EEXIST)
-            return -1;
-    }
-    return file;
-}
-
-static Status save_beside(struct store *store, const Cid *cid,
-                          const char *path, struct error *err)
-{
-    char temp[PATH_ROOM];
-    int file = make_beside(path, temp);
-    if (file < 0)
-        return fail_errno(err, errno, "cannot write beside %s", path);
-    Status status = save_to(store, cid, file, err);
-    // A disk that is full may say so only now.
-    if (close(file) != 0 && status == STATUS_OK)
-        status = fail_errno(err, errno, "cannot write %s", path);
-    if (status == STATUS_OK && rename(temp, path) != 0)
-        status = fail_errno(err, errno, "cannot write %s", path);
-    if (status != STATUS_OK)
-        unlink(temp);
-    return status;
-}
-
 Status content_save(struct store *store, const Cid *cid, const char *path,
                     struct error *err)
 {
     const struct unixfs_source source = content_source(store);
     struct unixfs_info info;
-    struct stat there;
+    struct new_file file;
     TRY(unixfs_open(&source, cid_bytes(cid), &info, err));
     if (info.kind == UNIXFS_DIRECTORY)
         return tree_save(store, cid, path, NULL, NULL, err);
-    // A pipe or a device is written to; only files can be replaced.
-    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode)) {
-        if (S_ISDIR(there.st_mode))
-            return fail(err, STATUS_INVALID, "%s is a directory", path);
-        int file = open(path, O_WRONLY | O_CLOEXEC);
-        if (file < 0)
-            return fail_errno(err, errno, "cannot write %s", path);
-        Status status = save_to(store, cid, file, err);
-        close(file);
-        return status;
-    }
-    return save_beside(store, cid, path, err);
+    TRY(new_file_open(&file, path, err));
+    return new_file_close(&file, save_to(store, cid, file.file, err), err);
 }

@@ -4,8 +4,9 @@
  * order of CAR files).
  *
  * Blocks are the same if their multihashes are; the first CID that leads to
- * one names it. Memory: 16 to 43 bytes a block met (store/seen.h), and the links of the blocks on
- * the way down. A DAG may be as deep or wide as it likes.
+ * one names it. Memory: 16 to 43 bytes a block met (store/seen.h), and the
+ * links of the blocks on the way down. A DAG may be as deep or wide as it
+ * likes.
  *
  * Thread: any; the store's. */
 #ifndef IPVM_CONTENT_WALK_H

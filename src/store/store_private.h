@@ -8,8 +8,8 @@
 
 #include "base/arena.h"
 #include "store/block_cache.h"
-#include "store/hold.h"
 #include "store/hits.h"
+#include "store/hold.h"
 #include "store/queue.h"
 #include "store/store.h"
 #include "store/tables.h"
