@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "cli/block_input.h"
 #include "cli/output.h"
+#include "cli/receipts.h"
 #include "cli/tables.h"
 #include "lib/handle.h"
 #include "store/gc.h"
@@ -130,6 +131,8 @@ static int run_gc(struct cli *cli)
     int code = cli_open(cli, NULL);
     if (code != EXIT_OK)
         return code;
+    if (!options.dry_run)
+        receipts_before_collection(cli);
     const Status status = store_gc(cli->vm->store, &options, &report, &err);
     if (showing.drawn)
         fputs("\r\033[2K", stderr);

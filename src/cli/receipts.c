@@ -46,6 +46,24 @@ int asker_open(struct cli *cli, struct asker *out)
     return EXIT_OK;
 }
 
+void receipts_before_collection(struct cli *cli)
+{
+    struct seal_report report;
+    struct secret_key *key;
+    struct error err = {0};
+    if (!receipts_are_pending(cli->vm->store) ||
+        cli_key(cli, NULL, &key) != EXIT_OK)
+        return;
+    if (receipts_seal_pending(cli->vm->store, key, &report, &err) == STATUS_OK)
+        say_sealed(cli, &report);
+    else
+        fprintf(stderr,
+                "ipvm: results without receipts are kept, since these cannot "
+                "be written: %s\n",
+                err.message);
+    secret_key_free(key);
+}
+
 void asker_close(struct asker *asker)
 {
     secret_key_free(asker->key);

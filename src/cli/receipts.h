@@ -30,4 +30,8 @@ Text receipt_outcome(const struct assertion *assertion);
 /* A line for each receipt. A ReceiptEach; `context` is a struct asker. */
 bool receipt_list(void *context, const struct receipt_row *row);
 
+/* Seals what runs left to be sealed, which a collection must keep as it is. A
+ * failure is told on stderr: then more is kept. The store is open. */
+void receipts_before_collection(struct cli *cli);
+
 #endif

@@ -12,7 +12,9 @@
 #include "lib/handle.h"
 #include "run/export.h"
 #include "run/promised.h"
+#include "run/receipts.h"
 #include "store/gc.h"
+#include "ucan/keyring.h"
 
 /* --- CAR files ------------------------------------------------------------- */
 
@@ -145,6 +147,26 @@ ipvm_status ipvm_name_get(ipvm *vm, const char *name, char cid[IPVM_CID_MAX],
 
 /* --- Collection ---------------------------------------------------------------- */
 
+/* What runs left to be sealed is kept as it is, so it is sealed first, with the
+ * store's own key. Where that fails, more is kept. */
+static void seal_pending(ipvm *vm)
+{
+    struct arena arena = {0};
+    const struct keyring ring = {
+        .directory =
+            arena_format(&arena, "%s/keys", store_directory(vm->store)).data,
+    };
+    struct secret_key *key = NULL;
+    struct seal_report report;
+    bool is_new;
+    if (receipts_are_pending(vm->store) &&
+        keyring_self(&ring, &key, &is_new, NULL) == STATUS_OK) {
+        IGNORE(receipts_seal_pending(vm->store, key, &report, NULL));
+        secret_key_free(key);
+    }
+    arena_deinit(&arena);
+}
+
 ipvm_status ipvm_gc(ipvm *vm, const ipvm_gc_options *options,
                     ipvm_gc_report *report, ipvm_error *error)
 {
@@ -156,6 +178,8 @@ ipvm_status ipvm_gc(ipvm *vm, const ipvm_gc_options *options,
         how.memo_bytes = options->memo_bytes;
         how.dry_run = options->dry_run;
     }
+    if (!how.dry_run)
+        seal_pending(vm);
     Status status = store_gc(vm->store, &how, &done, &err);
     if (status == STATUS_OK && report)
         *report = (ipvm_gc_report){

@@ -30,6 +30,10 @@ struct seal_report {
 Status receipts_seal_pending(struct store *store, const struct secret_key *key,
                              struct seal_report *out, struct error *err);
 
+/* Whether there is anything to seal: what is pending keeps its workflow and
+ * results from collection. */
+bool receipts_are_pending(struct store *store);
+
 /* --- Showing --------------------------------------------------------------- */
 
 /* A receipt with what proves it. */

@@ -523,3 +523,17 @@ Status receipts_seal_pending(struct store *store, const struct secret_key *key,
     free(sealer);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
+
+static bool note_any(void *context, [[maybe_unused]] uint64_t number,
+                     [[maybe_unused]] Bytes row)
+{
+    *(bool *)context = true;
+    return false;
+}
+
+bool receipts_are_pending(struct store *store)
+{
+    bool any = false;
+    IGNORE(pending_each(store, note_any, &any, NULL));
+    return any;
+}

@@ -64,6 +64,7 @@ if [[ -f $ROOT/examples/primes/primes.wasm ]]; then
     "$ROOT/examples/primes/make-manifest.sh" 16 2000 > graph.yaml
     expect "a run" ipvm run graph.yaml
     cp "$OUT" answer
+    "$IPVM" receipts ls > /dev/null 2>&1 # makes the key, and says so
     workflow=$("$IPVM" inspect graph.yaml | grep -om1 'bafy[a-z2-7]*')
     expect "a workflow is pinned, with what its promises link" ipvm pin "$workflow"
     expect "  nothing below it is missing" ipvm gc "${NOW[@]}" --dry-run --json
