@@ -241,7 +241,7 @@ static Status take_page(struct import *import, const Hash *hash,
     struct arena arena = {0};
     struct statement statement = {0};
     struct proof_page page;
-    Bytes block, token;
+    Bytes block = {NULL, 0}, token = {NULL, 0};
     Status status = get(import, hash, "page", &arena, &block, err);
     if (status == STATUS_OK)
         status = proof_page_decode(block, &arena, &page, err);

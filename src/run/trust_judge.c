@@ -90,11 +90,11 @@ static bool names_issuer(const struct trust_rule *rule, const Did *issuer)
                                                  const char *format, ...)
 {
     va_list list;
-    judging->out->verdict = verdict;
-    judging->out->rule = (uint32_t)rule;
     va_start(list, format);
     vsnprintf(judging->out->why, sizeof judging->out->why, format, list);
     va_end(list);
+    judging->out->verdict = verdict;
+    judging->out->rule = (uint32_t)rule;
 }
 
 /* Deny first, so that what is denied is not heard. The first rule that denies
