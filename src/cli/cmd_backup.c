@@ -86,7 +86,8 @@ const struct command backup_command = {
         "names. Others may write to it meanwhile; until the backup is done it\n"
         "does not use again what they free. FILE appears whole and synced, or\n"
         "not at all; - is standard output. Compiled modules are not in it:\n"
-        "they are made again.",
+        "they are made again; nor is what lies only in a block source: keep\n"
+        "those CAR files, too.",
     .examples = "  ipvm backup /mnt/ipvm.backup\n"
                 "  ipvm backup - | zstd | ssh host 'cat > ipvm.backup.zst'\n",
     .run = backup,

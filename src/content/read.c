@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* read.c - files out of a store. */
-#include <errno.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "content/ahead.h"
 #include "content/content.h"
