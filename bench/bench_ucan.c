@@ -22,7 +22,7 @@ enum {
 
 static const int64_t now_s = 1800000000;
 
-/* --- Signatures ------------------------------------------------------------ */
+/* --- Signatures ---------------------------------------------------------- */
 
 static void bench_signatures(KeyType type)
 {
@@ -51,7 +51,7 @@ static void bench_signatures(KeyType type)
     secret_key_free(key);
 }
 
-/* --- A chain of three -------------------------------------------------------- */
+/* --- A chain of three ---------------------------------------------------- */
 
 struct chain {
     struct secret_key *keys[LINKS + 1];
@@ -166,7 +166,7 @@ static void bench_chain(struct chain *chain, struct chain_cache *cache,
     bar_print_samples(*bar, &samples);
 }
 
-/* --- Policies, containers ------------------------------------------------------ */
+/* --- Policies, containers ------------------------------------------------ */
 
 static void bench_policy(const struct chain *chain)
 {
@@ -211,7 +211,7 @@ static void bench_container(const struct chain *chain, ContainerForm form)
     bar_print_samples((struct bar){.name = name, .unit = "us"}, &samples);
 }
 
-/* --- Trees --------------------------------------------------------------------- */
+/* --- Trees --------------------------------------------------------------- */
 
 static Hash *levels[LOG_LEVELS];
 

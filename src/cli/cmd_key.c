@@ -14,7 +14,7 @@
 
 static const char self[] = "self";
 
-/* --- Showing --------------------------------------------------------------- */
+/* --- Showing ------------------------------------------------------------- */
 
 /* "self" and so on need no escaping, a path does. */
 static void print_json(const struct keys *keys,
@@ -51,7 +51,7 @@ static void print_key(const struct keys *keys,
                entry->is_sealed ? "yes, with a passphrase" : "no");
 }
 
-/* --- Adding ---------------------------------------------------------------- */
+/* --- Adding -------------------------------------------------------------- */
 
 enum { ADD_SEAL, ADD_FILE, ADD_TYPE };
 
@@ -136,8 +136,8 @@ static const struct command key_new_command = {
     .summary = "make a key",
     .description =
         "Makes a key from the system's randomness and keeps it as NAME, or as\n"
-        "\"self\", which is what this store signs with. Where no \"self\" is made\n"
-        "by hand, the first command that signs makes one.",
+        "\"self\", which is what this store signs with. Where no \"self\" is\n"
+        "made by hand, the first command that signs makes one.",
     .options = new_options,
     .examples = "  ipvm key new\n"
                 "  ipvm key new work --type p256 --passphrase\n",
@@ -146,7 +146,7 @@ static const struct command key_new_command = {
     .words_max = 1,
 };
 
-/* --- import ---------------------------------------------------------------- */
+/* --- import -------------------------------------------------------------- */
 
 static Status read_pem(const char *path, struct buffer *out, struct error *err)
 {
@@ -221,7 +221,7 @@ static const struct command key_import_command = {
     .words_max = 2,
 };
 
-/* --- list and show --------------------------------------------------------- */
+/* --- list and show ------------------------------------------------------- */
 
 static void print_row(const struct keys *keys,
                       const struct keyring_entry *entry)
@@ -294,7 +294,7 @@ static const struct command key_show_command = {
     .words_max = 1,
 };
 
-/* --- export ---------------------------------------------------------------- */
+/* --- export -------------------------------------------------------------- */
 
 enum { EXPORT_OUT, EXPORT_FORCE, EXPORT_FILE };
 
@@ -400,7 +400,7 @@ static const struct command key_export_command = {
     .words_max = 1,
 };
 
-/* --- rm -------------------------------------------------------------------- */
+/* --- rm ------------------------------------------------------------------ */
 
 enum { RM_FORCE };
 

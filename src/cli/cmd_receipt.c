@@ -25,7 +25,7 @@ static void fact_hash(struct facts *facts, Text key, const Hash *hash)
     fact_cid(facts, key, &cid);
 }
 
-/* --- What ran -------------------------------------------------------------- */
+/* --- What ran ------------------------------------------------------------ */
 
 /* The function and its module, if the computation is here. */
 static void show_computation(struct store *store, const Hash *comp,
@@ -50,7 +50,7 @@ static void show_computation(struct store *store, const Hash *comp,
     fact_cid(facts, TEXT("module"), &call.module);
 }
 
-/* --- What it cost ---------------------------------------------------------- */
+/* --- What it cost -------------------------------------------------------- */
 
 static uint64_t number_in(const Value *meta, const char *key)
 {
@@ -94,7 +94,7 @@ static void show_cost(const struct receipt_view *view, const struct cli *cli,
         fact_text(facts, TEXT("engine"), engine->text);
 }
 
-/* --- How it is signed ------------------------------------------------------ */
+/* --- How it is signed ---------------------------------------------------- */
 
 static void show_signature(const struct receipt_view *view,
                            struct facts *facts)
@@ -143,7 +143,7 @@ static void show_checks(const struct receipt_view *view, const struct cli *cli,
     fact(facts, TEXT("checks"), value_list(lines, RECEIPT_CHECKS));
 }
 
-/* --- Together -------------------------------------------------------------- */
+/* --- Together ------------------------------------------------------------ */
 
 /* On one line, not all of what is long. */
 static void show_value(const Value *value, struct facts *facts)

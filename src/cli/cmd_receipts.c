@@ -13,7 +13,7 @@
 #include "cli/tables.h"
 #include "lib/handle.h"
 
-/* --- ls -------------------------------------------------------------------- */
+/* --- ls ------------------------------------------------------------------ */
 
 enum { LS_BY, LS_OF };
 
@@ -83,7 +83,7 @@ static const struct command receipts_ls_command = {
     .words_max = 0,
 };
 
-/* --- log ------------------------------------------------------------------- */
+/* --- log ----------------------------------------------------------------- */
 
 enum { LOG_FOLLOW, LOG_SINCE, LOG_HEADS };
 
@@ -247,7 +247,7 @@ static const struct command receipts_log_command = {
     .words_max = 0,
 };
 
-/* --- export ---------------------------------------------------------------- */
+/* --- export -------------------------------------------------------------- */
 
 enum { EXPORT_OUTPUT, EXPORT_BATCH, EXPORT_SINCE };
 

@@ -338,10 +338,11 @@ const struct command verify_command = {
         "Reads a token, a container of tokens (also its TEXT) or a CAR file,\n"
         "and says of each check whether it holds. An invocation is taken\n"
         "through its chain, root first, up to the first rule that is broken;\n"
-        "proofs are looked for beside it and in the store, as are revocations.\n"
-        "A delegation alone proves nothing: its signature, time and revocation\n"
-        "are checked. Of a CAR file all blocks are hashed, and receipts in it\n"
-        "are checked each alone. Exit code 3 if anything does not hold.",
+        "proofs are looked for beside it and in the store, as are\n"
+        "revocations. A delegation alone proves nothing: its signature, time\n"
+        "and revocation are checked. Of a CAR file all blocks are hashed, and\n"
+        "receipts in it are checked each alone. Exit code 3 if anything does\n"
+        "not hold.",
     .options = verify_options,
     .examples = "  ipvm verify request.ucan\n"
                 "  ipvm verify --at 2026-01-31 - < request.ucan\n"

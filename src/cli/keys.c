@@ -18,7 +18,7 @@
 #include "cli/output.h"
 #include "lib/handle.h"
 
-/* --- Passphrases ----------------------------------------------------------- */
+/* --- Passphrases --------------------------------------------------------- */
 
 /* The first line of a file. Its length, or -1 after having said why not. */
 static int read_passphrase(struct keys *keys, const char *path, char *out,
@@ -150,7 +150,7 @@ int keys_new_passphrase(struct keys *keys, const char *name, char *out)
                 : type_twice(keys, name, out);
 }
 
-/* --- The ring -------------------------------------------------------------- */
+/* --- The ring ------------------------------------------------------------ */
 
 int keys_open(struct cli *cli, struct keys *out)
 {

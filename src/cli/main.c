@@ -32,14 +32,8 @@ static const struct command *const keeping[] = {
 };
 
 static const struct command *const trust[] = {
-    &key_command,
-    &delegate_command,
-    &revoke_command,
-    &receipt_command,
-    &receipts_command,
-    &verify_command,
-    &trust_command,
-    NULL,
+    &key_command,      &delegate_command, &revoke_command, &receipt_command,
+    &receipts_command, &verify_command,   &trust_command,  NULL,
 };
 
 static const struct command *const help[] = {

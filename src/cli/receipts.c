@@ -10,7 +10,7 @@
 #include "lib/handle.h"
 #include "task/document.h"
 
-/* --- Opening --------------------------------------------------------------- */
+/* --- Opening ------------------------------------------------------------- */
 
 static void say_sealed(const struct cli *cli, const struct seal_report *report)
 {
@@ -70,7 +70,7 @@ void asker_close(struct asker *asker)
     asker->key = NULL;
 }
 
-/* --- Finding --------------------------------------------------------------- */
+/* --- Finding ------------------------------------------------------------- */
 
 struct finding {
     ReceiptEach *each;
@@ -143,7 +143,7 @@ int asker_find(struct asker *asker, const char *word, const char *label,
                      label ? label : word);
 }
 
-/* --- A line ---------------------------------------------------------------- */
+/* --- A line -------------------------------------------------------------- */
 
 Text receipt_outcome(const struct assertion *assertion)
 {

@@ -3,8 +3,8 @@
  *
  * OpenSSL picks the nonce of a signature from fresh randomness, the key and the
  * digest together: two signatures of one message differ, and neither weak
- * randomness nor a digest seen before repeats a nonce. s is written in the lower
- * half; both halves are taken, as other signers of ES256 write both.
+ * randomness nor a digest seen before repeats a nonce. s is written in the
+ * lower half; both halves are taken, as other signers of ES256 write both.
  *
  * OpenSSL's private numbers are in its secure heap: locked, out of core dumps,
  * wiped when freed. */

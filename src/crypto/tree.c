@@ -34,7 +34,7 @@ void tree_node(const Hash *left, const Hash *right, Hash *out)
     hash_sha256(bytes_of(bytes, sizeof bytes), out);
 }
 
-/* --- Growing --------------------------------------------------------------- */
+/* --- Growing ------------------------------------------------------------- */
 
 static unsigned bits_of(uint64_t number)
 {
@@ -64,7 +64,7 @@ void tree_root(const struct tree_edge *edge, Hash *out)
         tree_node(&edge->roots[--count], out, out);
 }
 
-/* --- Proving --------------------------------------------------------------- */
+/* --- Proving ------------------------------------------------------------- */
 
 struct prover {
     TreeNode *node;
@@ -173,7 +173,7 @@ Status tree_consistency(TreeNode *node, void *context, uint64_t old_size,
     return STATUS_OK;
 }
 
-/* --- Checking -------------------------------------------------------------- */
+/* --- Checking ------------------------------------------------------------ */
 
 static Status deny(const char *what, struct error *err)
 {

@@ -16,7 +16,7 @@
 #include "store/gc.h"
 #include "ucan/keyring.h"
 
-/* --- CAR files ------------------------------------------------------------- */
+/* --- CAR files ----------------------------------------------------------- */
 
 static Status resolve_all(ipvm *vm, const char *const *paths, size_t count,
                           Cid *out, struct error *err)
@@ -87,7 +87,7 @@ ipvm_status ipvm_import(ipvm *vm, const char *path,
     return lib_fail(import_path(vm, path, options, cid, &err), &err, error);
 }
 
-/* --- Pins and names ---------------------------------------------------------- */
+/* --- Pins and names ------------------------------------------------------ */
 
 enum { PINNED, UNPINNED, NAMED };
 
@@ -145,7 +145,7 @@ ipvm_status ipvm_name_get(ipvm *vm, const char *name, char cid[IPVM_CID_MAX],
     return lib_fail(status, &err, error);
 }
 
-/* --- Collection ---------------------------------------------------------------- */
+/* --- Collection ---------------------------------------------------------- */
 
 /* What runs left to be sealed is kept as it is, so it is sealed first, with the
  * store's own key. Where that fails, more is kept. */

@@ -95,7 +95,7 @@ Status promised_complete(struct store *store, const Cid *cid,
     return status;
 }
 
-/* --- Roots ------------------------------------------------------------------- */
+/* --- Roots --------------------------------------------------------------- */
 
 static void note_first(void *context, const struct lack *lack)
 {

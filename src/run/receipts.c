@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 
-/* --- A view ---------------------------------------------------------------- */
+/* --- A view -------------------------------------------------------------- */
 
 static void copy_row(const struct receipt_row *row, struct receipt_view *out)
 {
@@ -86,7 +86,7 @@ void receipt_view_close(struct receipt_view *view)
     arena_deinit(&view->arena);
 }
 
-/* --- Looking up ------------------------------------------------------------ */
+/* --- Looking up ---------------------------------------------------------- */
 
 /* Counts what it passes on. */
 struct counted {

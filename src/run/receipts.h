@@ -14,7 +14,7 @@
 #include "store/receipts.h"
 #include "task/receipt.h"
 
-/* --- Sealing --------------------------------------------------------------- */
+/* --- Sealing ------------------------------------------------------------- */
 
 struct seal_report {
     uint64_t results; /* new in the log */
@@ -34,7 +34,7 @@ Status receipts_seal_pending(struct store *store, const struct secret_key *key,
  * results from collection. */
 bool receipts_are_pending(struct store *store);
 
-/* --- Showing --------------------------------------------------------------- */
+/* --- Showing ------------------------------------------------------------- */
 
 /* A receipt with what proves it. */
 struct receipt_view {
@@ -64,7 +64,7 @@ Status receipts_of_task(struct store *store, const struct workflow *workflow,
 Status receipts_of_cid(struct store *store, const Cid *cid, ReceiptEach *each,
                        void *context, struct error *err);
 
-/* --- Export ---------------------------------------------------------------- */
+/* --- Export -------------------------------------------------------------- */
 
 struct receipts_export {
     const struct receipt_row *rows; /* id and issuer count */

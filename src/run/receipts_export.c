@@ -49,7 +49,7 @@ static void put(struct exporter *exporter, const Hash *hash, Bytes block)
     store_batch_block(exporter->batch, &cid, block);
 }
 
-/* --- What belongs to a receipt --------------------------------------------- */
+/* --- What belongs to a receipt ------------------------------------------- */
 
 static Status note_below(void *context, const struct walk_visit *visit,
                          struct error *err)
@@ -161,7 +161,7 @@ static Status add_row(struct exporter *exporter, const struct receipt_row *key,
     return STATUS_OK;
 }
 
-/* --- A batch of just these -------------------------------------------------- */
+/* --- A batch of just these ----------------------------------------------- */
 
 static Status leaf_node(void *context, unsigned level, uint64_t index,
                         Hash *out, struct error *err)
@@ -209,7 +209,7 @@ static Status sign_batch(struct exporter *exporter, struct error *err)
     return STATUS_OK;
 }
 
-/* --- Pages ----------------------------------------------------------------- */
+/* --- Pages --------------------------------------------------------------- */
 
 static int compare_items(const void *a, const void *b)
 {
@@ -268,7 +268,7 @@ static void put_pages(struct exporter *exporter)
     }
 }
 
-/* --- The head -------------------------------------------------------------- */
+/* --- The head ------------------------------------------------------------ */
 
 struct finding {
     const Hash *token;
@@ -345,7 +345,7 @@ static Status put_head(struct exporter *exporter, struct error *err)
     return STATUS_OK;
 }
 
-/* --- Together -------------------------------------------------------------- */
+/* --- Together ------------------------------------------------------------ */
 
 static bool is_skipped(void *context, const Cid *cid)
 {

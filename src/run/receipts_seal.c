@@ -57,7 +57,7 @@ static void *grown(void *items, size_t count, size_t *capacity, size_t size)
     return heap_resize(items, *capacity, size);
 }
 
-/* --- Rows ------------------------------------------------------------------ */
+/* --- Rows ---------------------------------------------------------------- */
 
 static bool take_row(void *context, uint64_t number, Bytes row)
 {
@@ -81,7 +81,7 @@ static bool take_row(void *context, uint64_t number, Bytes row)
     return sealer->bytes < ROWS_BYTES;
 }
 
-/* --- Tasks ----------------------------------------------------------------- */
+/* --- Tasks --------------------------------------------------------------- */
 
 static bool outside_task(void *context, const Hash *symbolic, Hash *out);
 
@@ -167,7 +167,7 @@ static bool hash_of_task(struct sealer *sealer,
            hash_of_stored(sealer, &pending->comp, out) == STATUS_OK;
 }
 
-/* --- Inputs ---------------------------------------------------------------- */
+/* --- Inputs -------------------------------------------------------------- */
 
 static bool first_with_result(void *context, const struct receipt_row *row)
 {
@@ -238,7 +238,7 @@ static void inputs_of(struct sealer *sealer, uint32_t task,
         kept < ASSERTION_INPUTS_MAX ? kept : ASSERTION_INPUTS_MAX;
 }
 
-/* --- One receipt ----------------------------------------------------------- */
+/* --- One receipt --------------------------------------------------------- */
 
 static Value meta_of(const struct pending_row *head,
                      const struct pending_task *task, struct arena *arena)
@@ -412,7 +412,7 @@ static Status seal_row(struct sealer *sealer, Bytes rest, struct error *err)
     return STATUS_OK;
 }
 
-/* --- Together -------------------------------------------------------------- */
+/* --- Together ------------------------------------------------------------ */
 
 static void begin(struct sealer *sealer)
 {

@@ -68,7 +68,8 @@ static inline Bytes place_bytes(const struct place *place)
 
 /* --- gc_mark.c */
 
-/* What the CID in `bytes` leads to stays. Only remembers it; mark_drain() follows. */
+/* What the CID in `bytes` leads to stays. Only remembers it: mark_some()
+ * follows. */
 void mark_add(struct collector *collector, Bytes bytes);
 /* Follows links in this transaction, of at most `max` blocks. STATUS_CORRUPT:
  * a block that is needed is damaged, named. */

@@ -32,7 +32,7 @@ static uint64_t get_number(const uint8_t *bytes)
     return number;
 }
 
-/* --- State ----------------------------------------------------------------- */
+/* --- State --------------------------------------------------------------- */
 
 static Status damaged(struct error *err)
 {
@@ -102,7 +102,7 @@ static Status put_state(struct transaction *transaction, const Hash *issuer,
                            bytes_of(row, len + SHA256_LEN), err);
 }
 
-/* --- Nodes ----------------------------------------------------------------- */
+/* --- Nodes --------------------------------------------------------------- */
 
 static Bytes node_key(const Hash *issuer, unsigned level, uint64_t chunk,
                       uint8_t out[NODE_KEY])
@@ -178,7 +178,7 @@ Status log_write(struct transaction *transaction, const Hash *issuer,
     return put_state(transaction, issuer, &growth->edge, head, err);
 }
 
-/* --- Growing --------------------------------------------------------------- */
+/* --- Growing ------------------------------------------------------------- */
 
 /* The root of the subtree of 2^level leaves on the edge; there is one for each
  * bit of the size, largest first. */
@@ -225,7 +225,7 @@ void log_grow(const struct tree_edge *edge, const Hash *leaves, size_t count,
         }
 }
 
-/* --- Proofs ---------------------------------------------------------------- */
+/* --- Proofs -------------------------------------------------------------- */
 
 static Status check_size(struct transaction *transaction, const Hash *issuer,
                          uint64_t size, struct error *err)
@@ -293,7 +293,7 @@ Status log_root(struct store *store, const Hash *issuer, uint64_t size,
     return status;
 }
 
-/* --- Heads ----------------------------------------------------------------- */
+/* --- Heads --------------------------------------------------------------- */
 
 /* issuer | size | digest of the token → root */
 static Bytes head_key(const struct log_head *head, uint8_t out[HEAD_KEY])

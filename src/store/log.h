@@ -29,8 +29,8 @@ Status log_state(struct store *store, const Hash *issuer,
 /* The root of the first `size` leaves. STATUS_INVALID: it has fewer. */
 Status log_root(struct store *store, const Hash *issuer, uint64_t size,
                 Hash *out, struct error *err);
-/* As tree_inclusion() and tree_consistency(), in one transaction. STATUS_CORRUPT
- * if a row is missing. */
+/* As tree_inclusion() and tree_consistency(), in one transaction.
+ * STATUS_CORRUPT: a row is missing. */
 Status log_inclusion(struct store *store, const Hash *issuer, uint64_t index,
                      uint64_t size, struct tree_proof *out, struct error *err);
 Status log_consistency(struct store *store, const Hash *issuer,
@@ -50,7 +50,7 @@ struct log_growth {
 void log_grow(const struct tree_edge *edge, const Hash *leaves, size_t count,
               struct arena *arena, struct log_growth *out);
 
-/* --- Heads ----------------------------------------------------------------- */
+/* --- Heads --------------------------------------------------------------- */
 
 /* A signed head, own or foreign: kept for ever. */
 struct log_head {

@@ -15,7 +15,7 @@ enum {
     ENTRY_MAX = ENTRY_HEAD + 2 * SHA256_LEN + COSTS * 10 + 2,
 };
 
-/* --- Writing --------------------------------------------------------------- */
+/* --- Writing ------------------------------------------------------------- */
 
 void pending_begin(struct buffer *row, const struct pending_row *head)
 {
@@ -83,7 +83,7 @@ void store_batch_pending(struct store_batch *batch, Bytes row)
               row);
 }
 
-/* --- Reading --------------------------------------------------------------- */
+/* --- Reading ------------------------------------------------------------- */
 
 static bool take(Bytes *rest, void *out, size_t len)
 {
@@ -170,7 +170,7 @@ void pending_roots(Bytes row, PendingRoot *each, void *context)
         }
 }
 
-/* --- Rows ------------------------------------------------------------------ */
+/* --- Rows ---------------------------------------------------------------- */
 
 static uint64_t number_of(Bytes key)
 {

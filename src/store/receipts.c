@@ -30,7 +30,7 @@ void receipt_issuer(Text did, Hash *out)
     hash_sha256(text_bytes(did), out);
 }
 
-/* --- A row as bytes -------------------------------------------------------- */
+/* --- A row as bytes ------------------------------------------------------ */
 
 static void add_number(struct buffer *out, uint64_t number, unsigned len)
 {
@@ -131,7 +131,7 @@ static Bytes row_key(const Hash *id, const Hash *issuer, uint8_t out[ROW_KEY])
     return bytes_of(out, ROW_KEY);
 }
 
-/* --- Reading --------------------------------------------------------------- */
+/* --- Reading ------------------------------------------------------------- */
 
 static const char kinds[] = {[RECEIPTS_BY_TASK] = 't',
                              [RECEIPTS_BY_COMPUTATION] = 'c',
@@ -325,7 +325,7 @@ Status receipt_token(struct store *store, const Hash *token,
     return status;
 }
 
-/* --- Writing --------------------------------------------------------------- */
+/* --- Writing ------------------------------------------------------------- */
 
 static Status put_of(struct transaction *transaction, ReceiptsBy by,
                      const Hash *about, const struct receipt_row *row,

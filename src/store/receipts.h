@@ -34,7 +34,7 @@ struct receipt_row {
 
 void receipt_issuer(Text did, Hash *out);
 
-/* --- Reading --------------------------------------------------------------- */
+/* --- Reading ------------------------------------------------------------- */
 
 /* Receipts by what they are about; each of `out` is copied into `arena`. */
 typedef enum {
@@ -64,7 +64,7 @@ Status receipt_get(struct store *store, const Hash *id, const Hash *issuer,
 Status receipt_token(struct store *store, const Hash *token,
                      struct arena *arena, Bytes *out, struct error *err);
 
-/* --- Writing --------------------------------------------------------------- */
+/* --- Writing ------------------------------------------------------------- */
 
 /* A token that rows refer to. */
 struct receipt_signature {

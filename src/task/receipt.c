@@ -19,7 +19,7 @@ static void add_link(struct buffer *out, const Hash *hash)
     cbor_add_link(out, cid_bytes(&cid));
 }
 
-/* --- Writing --------------------------------------------------------------- */
+/* --- Writing ------------------------------------------------------------- */
 
 /* Keys by length, then bytes: end inp out ran res comp. */
 void assertion_encode(const struct assertion_claims *claims,
@@ -58,7 +58,7 @@ void assertion_encode(const struct assertion_claims *claims,
     hash_sha256(bytes_from(buffer_bytes(out), start), id);
 }
 
-/* --- Reading --------------------------------------------------------------- */
+/* --- Reading ------------------------------------------------------------- */
 
 static Status read_link(const Value *map, const char *key, Hash *out,
                         struct error *err)
@@ -185,7 +185,7 @@ Status assertion_check_result(const struct assertion *assertion,
     return fail(err, STATUS_DENIED, "receipt: .res is not the CID of .out");
 }
 
-/* --- Task CIDs ------------------------------------------------------------- */
+/* --- Task CIDs ----------------------------------------------------------- */
 
 void task_hash(Text cmd, Text sub, Bytes args, Bytes nonce,
                struct buffer *scratch, Hash *out)

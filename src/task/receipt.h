@@ -22,7 +22,7 @@ enum {
     END_RECEIPT_TTL_S = 3600, /* an end is soon no longer true */
 };
 
-/* --- Assertions ------------------------------------------------------------ */
+/* --- Assertions ---------------------------------------------------------- */
 
 /* What to state. Exactly one of `result` and `end`. */
 struct assertion_claims {
@@ -55,7 +55,7 @@ Status assertion_decode(Bytes block, struct arena *arena,
 Status assertion_check_result(const struct assertion *assertion,
                               struct error *err);
 
-/* --- Task CIDs ------------------------------------------------------------- */
+/* --- Task CIDs ----------------------------------------------------------- */
 
 /* The Task CID's digest, of args whose promises link Task CIDs already.
  * `scratch` is used. */
@@ -78,7 +78,7 @@ struct task_hashes *task_hashes_new(const struct workflow *workflow,
 void task_hashes_free(struct task_hashes *hashes);
 const Hash *task_hashes_get(struct task_hashes *hashes, uint32_t task);
 
-/* --- Statements ------------------------------------------------------------ */
+/* --- Statements ---------------------------------------------------------- */
 
 typedef enum { STATEMENT_RECEIPT, STATEMENT_BATCH, STATEMENT_LOG } Statement;
 
@@ -115,7 +115,7 @@ struct statement {
 void statement_open(Bytes token, struct statement *out);
 void statement_close(struct statement *statement);
 
-/* --- Checking -------------------------------------------------------------- */
+/* --- Checking ------------------------------------------------------------ */
 
 typedef enum {
     CHECK_ASSERTION,

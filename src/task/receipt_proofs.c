@@ -3,7 +3,7 @@
 
 #define VERSION_KEY "ipvm/receipts@1.0.0"
 
-/* --- Writing --------------------------------------------------------------- */
+/* --- Writing ------------------------------------------------------------- */
 
 static void add_link(struct buffer *out, const Hash *hash)
 {
@@ -67,7 +67,7 @@ void proof_head_encode(const struct proof_head *head, struct buffer *out,
     name_it(out, start, id);
 }
 
-/* --- Reading --------------------------------------------------------------- */
+/* --- Reading ------------------------------------------------------------- */
 
 bool proofs_is_block(Bytes block)
 {

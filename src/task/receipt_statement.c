@@ -19,7 +19,7 @@ void receipt_leaf(const Hash *id, Hash *out)
     tree_leaf(cid_bytes(&cid), out);
 }
 
-/* --- Minting --------------------------------------------------------------- */
+/* --- Minting ------------------------------------------------------------- */
 
 static Status mint(Statement kind, const Value *args,
                    const struct receipt_claims *claims, const Value *meta,
@@ -90,7 +90,7 @@ Status receipt_mint_head(const Hash *root, uint64_t size, const Cid *previous,
     return mint_root(STATEMENT_LOG, root, size, previous, key, out, err);
 }
 
-/* --- Reading --------------------------------------------------------------- */
+/* --- Reading ------------------------------------------------------------- */
 
 static Status read_root(struct statement *out, struct error *err)
 {
@@ -174,7 +174,7 @@ void statement_close(struct statement *statement)
     statement->token = NULL;
 }
 
-/* --- Checking -------------------------------------------------------------- */
+/* --- Checking ------------------------------------------------------------ */
 
 const char *receipt_check_name(ReceiptCheck check)
 {

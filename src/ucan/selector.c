@@ -4,7 +4,8 @@
  *     selector = "." [ first { step } ]
  *     first    = name opt | bracket opt
  *     step     = "." name opt | [ "." ] bracket opt
- *     bracket  = "[]" | "[" int "]" | "[" [ int ] ":" [ int ] "]" | "[" json "]"
+ *     bracket  = "[]" | "[" int "]" | "[" [ int ] ":" [ int ] "]"
+ *              | "[" json "]"
  *     opt      = { "?" }
  *     int      = "0" | [ "-" ] digit without leading zero, within ±(2^53-1)
  *     json     = a JSON text in quotes

@@ -60,7 +60,7 @@ static Status token(struct question *question, struct error *err)
     return status;
 }
 
-/* --- Minting --------------------------------------------------------------- */
+/* --- Minting ------------------------------------------------------------- */
 
 static Status mint(struct question *question, struct token_claims *claims,
                    const char *exp, const char *version, struct error *err)
@@ -129,7 +129,7 @@ static Status invoke(struct question *question, struct error *err)
     return mint(question, &claims, fields[7], fields[8], err);
 }
 
-/* --- Validating -------------------------------------------------------------- */
+/* --- Validating ---------------------------------------------------------- */
 
 struct proofs {
     Bytes bytes[TOKEN_PROOFS_MAX];

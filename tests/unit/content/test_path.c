@@ -151,7 +151,7 @@ static void check_fails(struct world *world, const Cid *cid, const char *rest,
     arena_deinit(&arena);
 }
 
-/* --- Down ------------------------------------------------------------------ */
+/* --- Down ---------------------------------------------------------------- */
 
 static void goes_through_links_directories_and_blocks_that_are_links(
     void **state)
@@ -290,7 +290,7 @@ static void a_million_links_are_no_depth(void **state)
     arena_deinit(&arena);
 }
 
-/* --- Names and spellings --------------------------------------------------- */
+/* --- Names and spellings ------------------------------------------------- */
 
 static void the_longest_name_that_is_set_is_taken(void **state)
 {
@@ -358,7 +358,7 @@ static void files_are_told_from_paths(void **state)
     assert_true(cid_is_path(TEXT("name:x")));
 }
 
-/* --- What leads nowhere ---------------------------------------------------- */
+/* --- What leads nowhere -------------------------------------------------- */
 
 static void says_what_was_there_instead(void **state)
 {

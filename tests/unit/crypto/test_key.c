@@ -38,7 +38,7 @@ static PublicKey key_of(KeyType type, const char *hex)
     return key;
 }
 
-/* --- The standards' vectors ------------------------------------------------ */
+/* --- The standards' vectors ---------------------------------------------- */
 
 static const struct {
     KeyType type;
@@ -142,7 +142,7 @@ static void every_flipped_bit_is_refused(void **state)
     }
 }
 
-/* --- Curves of Weierstrass ------------------------------------------------- */
+/* --- Curves of Weierstrass ----------------------------------------------- */
 
 static const char *const orders[KEY_TYPE_COUNT] = {
     [KEY_P256] =
@@ -256,7 +256,7 @@ static void what_is_written_is_in_the_lower_half(void **state)
     }
 }
 
-/* --- Ed25519 ---------------------------------------------------------------- */
+/* --- Ed25519 ------------------------------------------------------------- */
 
 /* Points of small order, and other encodings of them and of other points. */
 static const char *const no_ed25519_keys[] = {
@@ -440,7 +440,7 @@ static void a_key_with_a_small_part_is_judged_by_the_bare_equation(
     assert_true(taken > 0 && taken < 200);
 }
 
-/* --- Keys ------------------------------------------------------------------- */
+/* --- Keys ---------------------------------------------------------------- */
 
 static const struct {
     KeyType type;

@@ -540,7 +540,7 @@ static void a_store_that_is_only_read_answers_what_it_knows(void **state)
     ipvm_close(reader);
 }
 
-/* --- CAR files and roots --------------------------------------------------- */
+/* --- CAR files and roots ------------------------------------------------- */
 
 static void a_tree_moves_to_another_store_as_a_car(void **state)
 {

@@ -15,7 +15,7 @@ static const char chain[] =
     "  b: {run: numbers.wasm#add, args: [!ok a, 10]}\n"
     "  c: {run: numbers.wasm#add, args: [!ok a, !ok b]}\n";
 
-/* --- Somebody who signs ---------------------------------------------------- */
+/* --- Somebody who signs -------------------------------------------------- */
 
 struct signer {
     struct secret_key *key;
@@ -74,7 +74,7 @@ static uint64_t log_size(struct world *world, const struct signer *signer)
     return state.edge.size;
 }
 
-/* --- Receipts found -------------------------------------------------------- */
+/* --- Receipts found ------------------------------------------------------ */
 
 struct found {
     struct arena arena;
@@ -147,7 +147,7 @@ static void assert_holds(const struct receipt_verdict *verdict)
         assert_int_equal((int)verdict->checks[check], (int)STATUS_OK);
 }
 
-/* --- What is stated -------------------------------------------------------- */
+/* --- What is stated ------------------------------------------------------ */
 
 static void sealing_makes_one_receipt_of_a_fresh_result(void **state)
 {
@@ -323,7 +323,7 @@ static void an_end_has_a_short_receipt_beside_the_log(void **state)
     secret_key_free(signer.key);
 }
 
-/* --- Finding --------------------------------------------------------------- */
+/* --- Finding ------------------------------------------------------------- */
 
 static size_t count_of_cid(struct world *world, const Hash *hash)
 {
@@ -369,7 +369,7 @@ static void receipts_are_found_by_all_they_are_about(void **state)
     secret_key_free(signer.key);
 }
 
-/* --- Checking -------------------------------------------------------------- */
+/* --- Checking ------------------------------------------------------------ */
 
 /* A receipt in a log of three, in bytes that may be changed. */
 struct shown {

@@ -236,7 +236,7 @@ static void forks_are_found_when_heads_meet(void **state)
     assert_int_equal(other.size, 7);
 }
 
-/* --- Pending rows ---------------------------------------------------------- */
+/* --- Pending rows -------------------------------------------------------- */
 
 struct numbers {
     uint64_t first, last, count;
@@ -332,7 +332,7 @@ static void a_pending_row_is_read_as_it_was_written(void **state)
     buffer_deinit(&row);
 }
 
-/* --- Contradictions -------------------------------------------------------- */
+/* --- Contradictions ------------------------------------------------------ */
 
 static bool count_alarm(void *context, const Hash *concrete, const Cid *first,
                         const Cid *other)

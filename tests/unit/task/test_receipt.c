@@ -252,7 +252,7 @@ static void what_breaks_a_rule_is_refused_with_its_words(void **state)
     }
 }
 
-/* --- Signing and checking -------------------------------------------------- */
+/* --- Signing and checking ------------------------------------------------ */
 
 enum { BATCH = 5 };
 
@@ -438,7 +438,7 @@ static void an_end_is_signed_alone_and_expires(void **state)
     buffer_deinit(&block);
 }
 
-/* --- Proof blocks ---------------------------------------------------------- */
+/* --- Proof blocks -------------------------------------------------------- */
 
 static void every_truncation_of_a_page_is_refused(void **state)
 {

@@ -178,7 +178,7 @@ static void refuses_every_truncation(void **state)
         }
 }
 
-/* --- Other bytes inside ---------------------------------------------------- */
+/* --- Other bytes inside -------------------------------------------------- */
 
 /* The key of the specification's first example behind other heads. */
 static const struct {
