@@ -40,7 +40,7 @@ static Status read_word(struct reader *reader, const struct node *node,
 static Status read_did(struct reader *reader, const struct node *node,
                        void *out)
 {
-    Text word;
+    Text word = {NULL, 0};
     TRY(read_word(reader, node, "a DID", &word));
     Status status = did_read(word, out, NULL, reader->err);
     return status == STATUS_OK ? status
@@ -50,7 +50,7 @@ static Status read_did(struct reader *reader, const struct node *node,
 static Status read_command(struct reader *reader, const struct node *node,
                            void *out)
 {
-    Text word;
+    Text word = {NULL, 0};
     TRY(read_word(reader, node, "a command", &word));
     Status status = command_check(word, reader->err);
     if (status != STATUS_OK)
@@ -62,7 +62,7 @@ static Status read_command(struct reader *reader, const struct node *node,
 static Status read_module(struct reader *reader, const struct node *node,
                           void *out)
 {
-    Text word;
+    Text word = {NULL, 0};
     TRY(read_word(reader, node, "the CID of a module", &word));
     Status status = cid_from_text(word, out, reader->err);
     return status == STATUS_OK ? status
@@ -72,7 +72,7 @@ static Status read_module(struct reader *reader, const struct node *node,
 static Status read_function(struct reader *reader, const struct node *node,
                             void *out)
 {
-    Text word;
+    Text word = {NULL, 0};
     TRY(read_word(reader, node, "the name of a function", &word));
     if (!is_printable(word))
         return node_fail(node, reader->err,
@@ -166,7 +166,7 @@ static Status read_whom(struct reader *reader, const struct node *node,
 static Status read_at_least(struct reader *reader, const struct node *node,
                             struct trust_rule *rule)
 {
-    Text word;
+    Text word = {NULL, 0};
     uint32_t number = 0;
     TRY(read_word(reader, node, "a number", &word));
     for (size_t index = 0; index < word.len; index++) {
