@@ -1,151 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Receipts of runs: what is stated, once, by whom, and what proves it. */
-#include "unit/run/world.h"
+#include "unit/run/world_receipts.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "run/receipts.h"
-#include "run/receipts_import.h"
 
 static const char chain[] =
     "tasks:\n"
     "  a: {run: numbers.wasm#add, args: [1, 2]}\n"
     "  b: {run: numbers.wasm#add, args: [!ok a, 10]}\n"
     "  c: {run: numbers.wasm#add, args: [!ok a, !ok b]}\n";
-
-/* --- Somebody who signs -------------------------------------------------- */
-
-struct signer {
-    struct secret_key *key;
-    Did did;
-    Hash issuer;
-};
-
-static struct signer signer_of(uint8_t seed)
-{
-    const uint8_t bytes[KEY_SECRET_LEN] = {seed};
-    struct signer signer;
-    assert_ok(secret_key_from_bytes(KEY_ED25519, bytes_of(bytes, sizeof bytes),
-                                    &signer.key, NULL));
-    did_of(secret_key_public(signer.key), &signer.did);
-    receipt_issuer(text_of(signer.did.text), &signer.issuer);
-    return signer;
-}
-
-static struct seal_report seal(struct world *world,
-                               const struct signer *signer)
-{
-    struct seal_report report;
-    struct error err = {0};
-    if (receipts_seal_pending(world->store, signer->key, &report, &err) !=
-        STATUS_OK)
-        fail_msg("%s", err.message);
-    return report;
-}
-
-static bool count_pending(void *context, [[maybe_unused]] uint64_t number,
-                          Bytes row)
-{
-    struct pending_row head;
-    struct pending_task task;
-    uint64_t *count = context;
-    assert_true(pending_read(&row, &head));
-    assert_true(head.engine.len > 0);
-    while (pending_next(&row, &task))
-        *count += 1;
-    assert_int_equal(row.len, 0);
-    return true;
-}
-
-/* Tasks whose receipts are not sealed. */
-static uint64_t pending_tasks(struct world *world)
-{
-    uint64_t count = 0;
-    assert_ok(pending_each(world->store, count_pending, &count, NULL));
-    return count;
-}
-
-static uint64_t log_size(struct world *world, const struct signer *signer)
-{
-    struct log_state state;
-    assert_ok(log_state(world->store, &signer->issuer, &state, NULL));
-    return state.edge.size;
-}
-
-/* --- Receipts found ------------------------------------------------------ */
-
-struct found {
-    struct arena arena;
-    size_t count;
-    struct receipt_row first, last; /* in the arena */
-};
-
-static bool take(void *context, const struct receipt_row *row)
-{
-    struct found *found = context;
-    struct receipt_row copy = *row;
-    copy.assertion = arena_copy_bytes(&found->arena, row->assertion);
-    copy.issuer = arena_copy_text(&found->arena, row->issuer);
-    copy.path = arena_copy_bytes(&found->arena, row->path);
-    copy.meta = arena_copy_bytes(&found->arena, row->meta);
-    if (found->count++ == 0)
-        found->first = copy;
-    found->last = copy;
-    return true;
-}
-
-static size_t count_by(struct world *world, ReceiptsBy by, const Hash *about)
-{
-    struct found found = {0};
-    assert_ok(receipts_each(world->store, by, about, take, &found, NULL));
-    arena_deinit(&found.arena);
-    return found.count;
-}
-
-static size_t count_all(struct world *world)
-{
-    struct found found = {0};
-    assert_ok(receipts_all(world->store, take, &found, NULL));
-    arena_deinit(&found.arena);
-    return found.count;
-}
-
-static Hash task_cid(struct world *world, const struct signer *signer,
-                     const char *label)
-{
-    struct task_hashes *hashes = task_hashes_new(
-        world->workflow, text_of(signer->did.text), NULL, NULL);
-    const Hash ran = *task_hashes_get(
-        hashes, workflow_find(world->workflow, text_of(label)));
-    task_hashes_free(hashes);
-    return ran;
-}
-
-/* The one receipt of a task of the last run, by its Task CID. */
-static void open_only(struct world *world, const struct signer *signer,
-                      const char *label, struct receipt_view *out)
-{
-    struct found found = {0};
-    struct error err = {0};
-    const Hash ran = task_cid(world, signer, label);
-    assert_ok(receipts_each(world->store, RECEIPTS_BY_TASK, &ran, take, &found,
-                            NULL));
-    assert_int_equal(found.count, 1);
-    if (receipt_view_open(world->store, &found.first, out, &err) != STATUS_OK)
-        fail_msg("%s: %s", label, err.message);
-    arena_deinit(&found.arena);
-}
-
-static void assert_holds(const struct receipt_verdict *verdict)
-{
-    if (!verdict->holds)
-        fail_msg("%s: %s", receipt_check_name(verdict->first_failed),
-                 verdict->words[verdict->first_failed]);
-    for (int check = 0; check < RECEIPT_CHECKS; check++)
-        assert_int_equal((int)verdict->checks[check], (int)STATUS_OK);
-}
 
 /* --- What is stated ------------------------------------------------------ */
 
@@ -158,7 +23,7 @@ static void sealing_makes_one_receipt_of_a_fresh_result(void **state)
     assert_int_equal(pending_tasks(world), 3);
     assert_int_equal(count_all(world), 0);
 
-    struct seal_report report = seal(world, &signer);
+    struct seal_report report = world_seal(world, &signer);
     assert_int_equal(report.results, 3);
     assert_int_equal(report.ends + report.known + report.lost, 0);
     assert_int_equal(report.alarms, 0);
@@ -166,7 +31,7 @@ static void sealing_makes_one_receipt_of_a_fresh_result(void **state)
     assert_int_equal(count_all(world), 3);
     assert_int_equal(log_size(world, &signer), 3);
 
-    report = seal(world, &signer);
+    report = world_seal(world, &signer);
     assert_int_equal(report.results + report.ends + report.known, 0);
     assert_int_equal(count_all(world), 3);
     assert_int_equal(log_size(world, &signer), 3);
@@ -189,7 +54,7 @@ static void a_receipt_says_what_ran_what_it_was_and_what_came_of_it(
     struct signer signer = signer_of(1);
     struct receipt_view views[3];
     world_run(world, chain);
-    seal(world, &signer);
+    world_seal(world, &signer);
     for (size_t index = 0; index < 3; index++) {
         struct receipt_view *view = &views[index];
         struct run_task_report report;
@@ -222,14 +87,14 @@ static void what_the_memo_answers_has_no_other_receipt(void **state)
     struct world *world = *state;
     struct signer signer = signer_of(1);
     world_run(world, chain);
-    seal(world, &signer);
+    world_seal(world, &signer);
     world_run_again(world);
     assert_int_equal(world->started, 0);
     assert_int_equal(pending_tasks(world), 0);
     world_reopen(world);
     world_run(world, chain);
     assert_int_equal(pending_tasks(world), 0);
-    assert_int_equal(seal(world, &signer).results, 0);
+    assert_int_equal(world_seal(world, &signer).results, 0);
     assert_int_equal(count_all(world), 3);
     secret_key_free(signer.key);
 }
@@ -239,12 +104,12 @@ static void what_ran_once_more_is_not_stated_once_more(void **state)
     struct world *world = *state;
     struct signer signer = signer_of(1);
     world_run(world, chain);
-    seal(world, &signer);
+    world_seal(world, &signer);
     world->options.no_memo = true;
     world_run_again(world);
     assert_int_equal(world->started, 3);
     assert_int_equal(pending_tasks(world), 3);
-    const struct seal_report report = seal(world, &signer);
+    const struct seal_report report = world_seal(world, &signer);
     assert_int_equal(report.results, 0);
     assert_int_equal(report.known, 3);
     assert_int_equal(count_all(world), 3);
@@ -267,7 +132,7 @@ static void a_trap_is_a_result_and_has_a_receipt(void **state)
     struct signer signer = signer_of(1);
     struct receipt_view view;
     world_run(world, "tasks:\n  t: {run: numbers.wasm#trap, args: []}\n");
-    const struct seal_report report = seal(world, &signer);
+    const struct seal_report report = world_seal(world, &signer);
     assert_int_equal(report.results, 1);
     assert_int_equal(report.ends, 0);
     open_only(world, &signer, "t", &view);
@@ -294,7 +159,7 @@ static void an_end_has_a_short_receipt_beside_the_log(void **state)
                      "  l: {run: numbers.wasm#count, args: [400000000],\n"
                      "      limits: {time: 20ms}}\n");
     world_is(world, "l", OUT_END, END_LIMIT_TIME, BY_RUNNING);
-    const struct seal_report report = seal(world, &signer);
+    const struct seal_report report = world_seal(world, &signer);
     assert_int_equal(report.results, 0);
     assert_int_equal(report.ends, 1);
     assert_int_equal(log_size(world, &signer), 0);
@@ -330,7 +195,7 @@ static size_t count_of_cid(struct world *world, const Hash *hash)
     struct found found = {0};
     Cid cid;
     cid_from_hash(CODEC_DAG_CBOR, hash, &cid);
-    assert_ok(receipts_of_cid(world->store, &cid, take, &found, NULL));
+    assert_ok(receipts_of_cid(world->store, &cid, found_take, &found, NULL));
     arena_deinit(&found.arena);
     return found.count;
 }
@@ -344,7 +209,7 @@ static void receipts_are_found_by_all_they_are_about(void **state)
     world_run(world, "tasks:\n"
                      "  a: {run: numbers.wasm#add, args: [1, 2]}\n"
                      "  b: {run: numbers.wasm#add, args: [2, 1]}\n");
-    seal(world, &signer);
+    world_seal(world, &signer);
     open_only(world, &signer, "a", &view);
     const struct receipt_row *row = &view.row;
     const Hash nobody = {{7}};
@@ -362,7 +227,8 @@ static void receipts_are_found_by_all_they_are_about(void **state)
     assert_int_equal(count_of_cid(world, &nobody), 0);
     struct found found = {0};
     assert_ok(receipts_of_task(world->store, world->workflow, 0,
-                               text_of(signer.did.text), take, &found, NULL));
+                               text_of(signer.did.text), found_take, &found,
+                               NULL));
     assert_int_equal(found.count, 1);
     arena_deinit(&found.arena);
     receipt_view_close(&view);
@@ -390,7 +256,7 @@ static void show(struct world *world, const struct signer *signer,
 {
     struct receipt_view *view = &out->view;
     world_run(world, chain);
-    seal(world, signer);
+    world_seal(world, signer);
     open_only(world, signer, "a", view);
     assert_int_equal(view->path.len % SHA256_LEN, 0);
     assert_true(view->path.len > 0);
