@@ -51,7 +51,7 @@ static bool state_read(Bytes row, struct log_state *out)
     out->edge.size = get_number(row.data);
     const size_t roots =
         (size_t)__builtin_popcountll(out->edge.size) * SHA256_LEN;
-    if (row.len != NUMBER_LEN + roots + 2 * SHA256_LEN)
+    if (row.len != NUMBER_LEN + roots + (size_t)2 * SHA256_LEN)
         return false;
     hash_sha256(bytes_of(row.data, row.len - SHA256_LEN), &sum);
     memcpy(out->edge.roots, row.data + NUMBER_LEN, roots);
