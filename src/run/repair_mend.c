@@ -178,7 +178,11 @@ static Status mend_rows(struct repairing *repairing, struct error *err)
         bool done;
         Hash concrete;
         if (finding->kind == FINDING_ROW) {
-            TRY(fsck_mend_row(repairing->store, &row, &done, err));
+            const Status status =
+                fsck_mend_row(repairing->store, &row, &done, err);
+            if (status == STATUS_UNSUPPORTED)
+                continue; // It stays among what is wrong.
+            TRY(status);
             mended(repairing, finding, done ? "mended" : "it is right now");
         } else if (finding->kind == FINDING_RESULT &&
                    cid_sha256(&finding->cid, CODEC_DAG_CBOR, &concrete)) {

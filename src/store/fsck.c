@@ -9,6 +9,7 @@
 
 #include "ipld/dag_cbor.h"
 #include "store/batch.h"
+#include "store/log.h"
 #include "store/memo_entry.h"
 #include "store/store_private.h"
 
@@ -98,6 +99,28 @@ static const char *check_note(enum table table, Bytes value)
     return status == STATUS_OK ? NULL : "it cannot be read";
 }
 
+static const char *check_token(Bytes key, Bytes value)
+{
+    Hash hash;
+    hash_sha256(value, &hash);
+    return bytes_equal(key, bytes_of(hash.bytes, SHA256_LEN))
+               ? NULL
+               : "its bytes are not those that it is named after";
+}
+
+/* Nodes are not looked at: a proof that they are wrong in does not verify. */
+static const char *check_log(struct transaction *transaction, Bytes key)
+{
+    struct log_state state;
+    Hash issuer;
+    if (key.len != SHA256_LEN)
+        return NULL;
+    memcpy(issuer.bytes, key.data, SHA256_LEN);
+    return log_read_state(transaction, &issuer, &state, NULL) == STATUS_OK
+               ? NULL
+               : "the state of this log is damaged; restore a backup";
+}
+
 static bool is_note(enum table table)
 {
     return table >= TABLE_NOTE_FILE && table <= TABLE_NOTE_LAST_RUN;
@@ -122,6 +145,10 @@ static const char *wrong_with(struct transaction *transaction,
         return "it cannot be read";
     if (table == TABLE_ALARMS)
         return check_alarm(key, value);
+    if (table == TABLE_TOKENS)
+        return check_token(key, value);
+    if (table == TABLE_LOG)
+        return check_log(transaction, key);
     return is_note(table) ? check_note(table, value) : NULL;
 }
 
@@ -207,6 +234,10 @@ static const struct {
     {TABLE_NOTE_MODULE, "note_module"},
     {TABLE_NOTE_WORKFLOW, "note_workflow"},
     {TABLE_NOTE_LAST_RUN, "note_last_run"},
+    {TABLE_PENDING, "pending"},
+    {TABLE_RECEIPTS, "receipts"},
+    {TABLE_LOG, "log"},
+    {TABLE_TOKENS, "tokens"},
 };
 
 static Status check_table(struct store *store, size_t which, FsckRow *wrong,
@@ -336,8 +367,14 @@ static Status mend_row(struct transaction *transaction, const void *what,
     *done = wrong != NULL;
     if (!wrong)
         return STATUS_OK;
+    // One that began anew would contradict the heads that were signed.
+    if (table == TABLE_LOG)
+        return fail(err, STATUS_UNSUPPORTED, "%s", wrong);
     if (wrong == no_by_result)
         return add_by_result(transaction, row->key, err);
+    if (table == TABLE_PENDING) // Its number is not used again.
+        return transaction_put(transaction, table, row->key, (Bytes){NULL, 0},
+                               err);
     return transaction_remove(transaction, table, row->key, err);
 }
 

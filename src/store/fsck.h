@@ -40,8 +40,9 @@ Status fsck_blocks(struct store *store, const struct fsck_options *options,
                    FsckBlock *damaged, struct fsck_counts *counts,
                    struct error *err);
 
-/* A row that is wrong. All of them can be removed: each only says what
- * somebody can find out again. */
+/* A row that is wrong. All of them can be removed, for each only says what
+ * somebody can find out again; but for the state of a log of receipts, which
+ * only a backup has. */
 struct fsck_row {
     int table;              /* for fsck_mend_row() */
     const char *table_name; /* "memo" */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "run/receipts_import.h"
+#include "store/fsck.h"
 
 static const char one_sum[] =
     "tasks:\n  a: {run: numbers.wasm#add, args: [1, 2]}\n";
@@ -129,6 +130,12 @@ static bool check_included(void *context, const struct receipt_row *row)
     return true;
 }
 
+static void tell_wrong(void *context, const struct fsck_row *row)
+{
+    (void)context;
+    fail_msg("%s: %s", row->table_name, row->what);
+}
+
 static void each_receipt_is_in_each_log_since_it_was_sealed(void **state)
 {
     struct world *world = *state;
@@ -141,6 +148,9 @@ static void each_receipt_is_in_each_log_since_it_was_sealed(void **state)
     assert_int_equal(log_size(world, &signer), all);
     assert_ok(receipts_each(world->store, RECEIPTS_BY_ISSUER, &signer.issuer,
                             check_included, world, NULL));
+    struct fsck_counts counts = {0};
+    assert_ok(fsck_rows(world->store, &(struct fsck_options){0}, tell_wrong,
+                        &counts, NULL));
     secret_key_free(signer.key);
 }
 

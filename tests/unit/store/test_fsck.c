@@ -218,6 +218,9 @@ static const struct {
     {TABLE_NOTE_FILE, false, 3, {long_key, 64}, "cannot be read"},
     {TABLE_NOTE_FILE, true, 3, {long_key, 65}, "checksum"},
     {TABLE_NOTE_LAST_RUN, false, 3, {(const uint8_t *)"\x81", 1}, "be read"},
+    {TABLE_PENDING, true, 8, {long_key, 60}, "checksum"},
+    {TABLE_RECEIPTS, true, 64, {long_key, 60}, "checksum"},
+    {TABLE_TOKENS, false, 32, {long_key, 60}, "named after"},
 };
 
 static void rows_that_are_wrong_are_found_and_mended(void **state)
@@ -248,6 +251,25 @@ static void rows_that_are_wrong_are_found_and_mended(void **state)
     struct memo_entry entry;
     const Hash concrete = hash_of_text("c");
     assert_ok(memo_get(fixture->store, &concrete, &entry, NULL));
+}
+
+static void the_state_of_a_log_is_told_and_never_removed(void **state)
+{
+    struct fixture *fixture = *state;
+    const Bytes key = bytes_of(long_key, SHA256_LEN);
+    struct found found;
+    bool done;
+    put_raw(fixture->store, TABLE_LOG, key, bytes_of(long_key, 60));
+    for (int time = 0; time < 2; time++) {
+        look(fixture->store, &found);
+        assert_int_equal(found.row_count, 1);
+        assert_non_null(strstr(found.rows[0].what, "restore a backup"));
+        assert_status(
+            fsck_mend_row(fixture->store, &found.rows[0], &done, NULL),
+            STATUS_UNSUPPORTED);
+        assert_false(done);
+        arena_deinit(&found.arena);
+    }
 }
 
 static void a_row_that_is_right_again_is_left_alone(void **state)
@@ -415,6 +437,7 @@ int main(void)
         ON_LMDB(each_block_of_many_is_hashed_once),
         ON_BOTH(it_stops_when_it_is_asked_to),
         ON_BOTH(rows_that_are_wrong_are_found_and_mended),
+        ON_BOTH(the_state_of_a_log_is_told_and_never_removed),
         ON_BOTH(a_row_that_is_right_again_is_left_alone),
         ON_BOTH(a_missing_row_by_result_is_added),
         ON_BOTH(entries_of_newer_versions_are_not_judged),
