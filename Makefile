@@ -311,7 +311,7 @@ tidy: $(patsubst %.c,$(B)/%.tidy,$(wildcard src/*/*.c))
 $(B)/%.tidy: %.c .clang-tidy
 	@mkdir -p $(@D)
 	@echo '  TIDY  $<'
-	@clang $(TIDY_FLAGS) -MM -MT $@ -MF $@.d $<
+	@clang $(TIDY_FLAGS) -MM -MP -MT $@ -MF $@.d $<
 	@clang-tidy --quiet --warnings-as-errors='*' $< -- $(TIDY_FLAGS) \
 	  > $@.log 2>&1 || { grep -v 'warnings\? generated\|^Suppressed\|^Use -' $@.log; exit 1; }
 	@touch $@
