@@ -104,13 +104,6 @@ static void fresh_kubo(void)
               NULL, &memory);
 }
 
-static void fresh(void)
-{
-    remove_tree(getenv("IPVM_STORE"));
-    if (kubo)
-        fresh_kubo();
-}
-
 /* --- Rows ---------------------------------------------------------------- */
 
 struct row {
@@ -181,6 +174,14 @@ static bool is_kubos_turn(const struct sides *sides)
                         RUN(kubo, out, &(sides)->kubo_memory, __VA_ARGS__));  \
     } while (0)
 
+/* Empty stores; Kubo keeps what it has where it is not asked again. */
+static void fresh(const struct sides *sides)
+{
+    remove_tree(getenv("IPVM_STORE"));
+    if (is_kubos_turn(sides))
+        fresh_kubo();
+}
+
 /* Both must have named it alike. */
 static const char *same_cid(const char *our_out, const char *kubo_out)
 {
@@ -242,7 +243,7 @@ static void bench_file(void)
     const double bytes = (double)size.file_bytes;
     struct sides sides = {0};
     const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    fresh();
+    fresh(&sides);
     for (int round = 0; round < size.rounds; round++) {
         bench_write_file(file, size.file_bytes, (uint64_t)round + 1);
         OURS(&sides, out, "add", "--only-hash", "--rehash", "-q", file);
@@ -270,7 +271,7 @@ static void bench_file(void)
     }
     print_row(&(struct row){"export it as CAR", "MB/s", bytes, 0}, &sides);
     for (int round = 0; round < size.rounds; round++) {
-        fresh();
+        fresh(&sides);
         OURS(&sides, NULL, "import", car);
         KUBOS(&sides, NULL, "dag", "import", car);
     }
@@ -320,7 +321,7 @@ static void bench_tree(void)
     struct sides sides = {0};
     write_tree(tree, size.tree_files, TREE_WIDTH);
     for (int round = 0; round < size.rounds; round++) {
-        fresh();
+        fresh(&sides);
         OURS(&sides, out, "add", "-q", tree);
         KUBOS(&sides, kubo_out, "add", "-r", "-Q", tree);
     }
@@ -336,7 +337,7 @@ static void bench_tree(void)
     }
     print_row(&(struct row){"export the tree as CAR", "s", count, 0}, &sides);
     for (int round = 0; round < size.rounds; round++) {
-        fresh();
+        fresh(&sides);
         OURS(&sides, NULL, "import", car);
         KUBOS(&sides, NULL, "dag", "import", car);
     }
@@ -369,7 +370,7 @@ static void bench_source(const char *cid, double blocks)
     struct sides sides = {0};
     uint64_t memory;
     RUN(ipvm, NULL, &memory, "export", cid, "-o", car);
-    fresh();
+    fresh(&sides);
     OURS(&sides, NULL, "source", "add", car);
     print_row(
         &(struct row){"index a CAR as a source", "per second", blocks, 0},
@@ -388,7 +389,7 @@ static void bench_chunks(void)
     const char *kubo_out = below("kubo.out");
     const double blocks = (double)(size.chunked_bytes / CHUNK);
     struct sides sides = {0};
-    fresh();
+    fresh(&sides);
     bench_write_file(file, size.chunked_bytes, 99);
     OURS(&sides, out, "add", "-q", "--chunk-size", "4KiB", file);
     KUBOS(&sides, kubo_out, "add", "-Q", "--chunker=size-4096", file);
@@ -415,7 +416,7 @@ static void bench_sharded(void)
     const char *tree = below("flat"), *out = below("out");
     const char *kubo_out = below("kubo.out");
     struct sides sides = {0};
-    fresh();
+    fresh(&sides);
     write_tree(tree, size.sharded, size.sharded);
     const char *flat = arena_format(&names, "%s/00000", tree).data;
     OURS(&sides, out, "add", "-q", flat);
@@ -475,7 +476,7 @@ static void bench_collection(void)
     bench_write_file(file, 16 * MIB, 7);
     for (int round = 0; round < size.rounds; round++) {
         uint64_t memory;
-        fresh();
+        fresh(&sides);
         RUN(ipvm, NULL, &memory, "add", "-q", file);
         OURS(&imports, NULL, "import", "--no-pin", car);
         OURS(&sides, NULL, "gc", "--grace", "0");
