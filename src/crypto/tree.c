@@ -180,6 +180,21 @@ static Status deny(const char *what, struct error *err)
     return fail(err, STATUS_DENIED, "the proof does not lead to %s", what);
 }
 
+/* From a node to where it meets its next sibling; `last` is the last node of
+ * its level. True: that sibling is on the left. */
+static bool climb(uint64_t *at, uint64_t *last)
+{
+    const bool is_right = (*at & 1) || *at == *last;
+    // The last of a level without a sibling goes up as it is.
+    while (is_right && !(*at & 1) && *at != 0) {
+        *at >>= 1;
+        *last >>= 1;
+    }
+    *at >>= 1;
+    *last >>= 1;
+    return is_right;
+}
+
 /* RFC 9162 2.1.3.2. */
 Status tree_verify_inclusion(const Hash *leaf, uint64_t index, uint64_t size,
                              const struct tree_proof *proof, const Hash *root,
@@ -193,17 +208,10 @@ Status tree_verify_inclusion(const Hash *leaf, uint64_t index, uint64_t size,
         const Hash *next = &proof->hashes[step];
         if (last == 0)
             return deny("the root: it is too long", err);
-        if ((at & 1) || at == last) {
+        if (climb(&at, &last))
             tree_node(next, &hash, &hash);
-            while (!(at & 1) && at != 0) {
-                at >>= 1;
-                last >>= 1;
-            }
-        } else {
+        else
             tree_node(&hash, next, &hash);
-        }
-        at >>= 1;
-        last >>= 1;
     }
     if (last != 0)
         return deny("the root: it is too short", err);
@@ -237,18 +245,12 @@ Status tree_verify_consistency(uint64_t old_size, const Hash *old_root,
         const Hash *next = &proof->hashes[step];
         if (last == 0)
             return deny("the new root: it is too long", err);
-        if ((at & 1) || at == last) {
+        if (climb(&at, &last)) {
             tree_node(next, &old_hash, &old_hash);
             tree_node(next, &hash, &hash);
-            while (!(at & 1) && at != 0) {
-                at >>= 1;
-                last >>= 1;
-            }
         } else {
             tree_node(&hash, next, &hash);
         }
-        at >>= 1;
-        last >>= 1;
     }
     if (last != 0)
         return deny("the new root: it is too short", err);
