@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "cli/block_input.h"
 #include "cli/keys.h"
 #include "cli/output.h"
@@ -306,19 +307,6 @@ static const struct option export_options[] = {
     {0, NULL, NULL, NULL},
 };
 
-static bool write_all(int file, Bytes bytes)
-{
-    while (bytes.len > 0) {
-        const ssize_t done = write(file, bytes.data, bytes.len);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            return false;
-        bytes = bytes_from(bytes, (size_t)done);
-    }
-    return true;
-}
-
 /* To a file that is new, 0600. */
 static Status write_new(const char *path, Bytes bytes, struct error *err)
 {
@@ -331,7 +319,7 @@ static Status write_new(const char *path, Bytes bytes, struct error *err)
                     path);
     if (file < 0)
         return fail_errno(err, errno, "cannot write %s", path);
-    const bool is_written = write_all(file, bytes) && fsync(file) == 0;
+    const bool is_written = file_write_all(file, bytes) && fsync(file) == 0;
     const int why = errno;
     if (close(file) == 0 && is_written)
         return STATUS_OK;
@@ -348,7 +336,7 @@ static Status write_pem(const struct secret_key *key, const char *path,
     if (status == STATUS_OK && path)
         status = write_new(path, buffer_bytes(&pem), err);
     else if (status == STATUS_OK &&
-             !write_all(STDOUT_FILENO, buffer_bytes(&pem)))
+             !file_write_all(STDOUT_FILENO, buffer_bytes(&pem)))
         status = fail_errno(err, errno, "cannot write to standard output");
     secret_buffer_wipe(&pem);
     return status;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "content/new_file.h"
 #include "content/walk.h"
 
@@ -22,12 +23,8 @@ struct output {
 static Status write_out(struct output *output, Bytes bytes, struct error *err)
 {
     const struct car_export *what = output->what;
-    while (bytes.len > 0) {
-        const ssize_t len = write(output->file, bytes.data, bytes.len);
-        if (len < 0 && errno != EINTR)
-            return fail_errno(err, errno, "cannot write the CAR");
-        bytes = bytes_from(bytes, len < 0 ? 0 : (size_t)len);
-    }
+    if (!file_write_all(output->file, bytes))
+        return fail_errno(err, errno, "cannot write the CAR");
     if (what->progress &&
         !what->progress(what->context, output->out->bytes, 0))
         return fail(err, STATUS_CANCELLED, "interrupted");

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "content/car_slab.h"
 #include "content/verifier.h"
 #include "store/seen.h"
@@ -78,15 +79,10 @@ static Status tell(struct import *import, struct error *err)
 static Status spool_bytes(struct import *import, const uint8_t *bytes,
                           size_t len, struct error *err)
 {
-    for (size_t at = 0; at < len;) {
-        const ssize_t put = write(import->spool, bytes + at, len - at);
-        if (put < 0 && errno != EINTR)
-            return fail_errno(err, errno,
-                              "cannot keep a copy in %.60s before it is "
-                              "verified",
-                              store_directory(import->store));
-        at += put < 0 ? 0 : (size_t)put;
-    }
+    if (!file_write_all(import->spool, bytes_of(bytes, len)))
+        return fail_errno(err, errno,
+                          "cannot keep a copy in %.60s before it is verified",
+                          store_directory(import->store));
     return STATUS_OK;
 }
 

@@ -16,6 +16,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "base/file.h"
 #include "content/car_index_format.h"
 #include "ipld/car.h"
 
@@ -44,15 +45,8 @@ struct making {
 static Status write_all(int file, const void *data, size_t len,
                         struct error *err)
 {
-    for (const uint8_t *at = data; len > 0;) {
-        const ssize_t written = write(file, at, len);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return fail_errno(err, errno, "cannot write the index of CARs");
-        at += written;
-        len -= (size_t)written;
-    }
+    if (!file_write_all(file, bytes_of(data, len)))
+        return fail_errno(err, errno, "cannot write the index of CARs");
     return STATUS_OK;
 }
 

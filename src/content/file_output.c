@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 
 enum {
     ROOM_BYTES = 256 << 10,
@@ -14,14 +15,8 @@ enum {
 
 static Status write_all(int file, Bytes bytes, struct error *err)
 {
-    while (bytes.len > 0) {
-        const ssize_t len = write(file, bytes.data, bytes.len);
-        if (len < 0 && errno == EINTR)
-            continue;
-        if (len < 0)
-            return fail_errno(err, errno, "cannot write");
-        bytes = bytes_from(bytes, (size_t)len);
-    }
+    if (!file_write_all(file, bytes))
+        return fail_errno(err, errno, "cannot write");
     return STATUS_OK;
 }
 

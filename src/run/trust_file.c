@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 #define NAME "trust.yaml"
 #define NEW_NAME "trust.yaml.new"
 
@@ -181,14 +183,7 @@ static Status write_new(const struct change *change, struct error *err)
                O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (file < 0)
         return fail_errno(err, errno, "cannot be written");
-    size_t done = 0;
-    bool is_good = true;
-    while (is_good && done < bytes.len) {
-        const ssize_t len = write(file, bytes.data + done, bytes.len - done);
-        is_good = len > 0 || (len < 0 && errno == EINTR);
-        done += len > 0 ? (size_t)len : 0;
-    }
-    is_good = is_good && fsync(file) == 0;
+    const bool is_good = file_write_all(file, bytes) && fsync(file) == 0;
     const int why = errno;
     close(file);
     if (is_good &&

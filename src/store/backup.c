@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "store/backup_trailer.h"
 #include "store/store_private.h"
 
@@ -37,14 +38,8 @@ static void *copy(void *context)
 static Status write_all(int file, const char *name, Bytes bytes,
                         struct error *err)
 {
-    while (bytes.len > 0) {
-        const ssize_t len = write(file, bytes.data, bytes.len);
-        if (len < 0 && errno == EINTR)
-            continue;
-        if (len < 0)
-            return fail_errno(err, errno, "cannot write %s", name);
-        bytes = bytes_from(bytes, (size_t)len);
-    }
+    if (!file_write_all(file, bytes))
+        return fail_errno(err, errno, "cannot write %s", name);
     return STATUS_OK;
 }
 
@@ -148,23 +143,6 @@ Status backup_write(struct store *store, int file, const char *name,
 
 /* --- Into a file --------------------------------------------------------- */
 
-static Status sync_parent(const char *path, struct error *err)
-{
-    char parent[PATH_ROOM];
-    const char *slash = strrchr(path, '/');
-    snprintf(parent, sizeof parent, "%.*s",
-             slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
-    const int directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory < 0 || fsync(directory) != 0) {
-        const int saved = errno;
-        if (directory >= 0)
-            close(directory);
-        return fail_errno(err, saved, "cannot keep %s", path);
-    }
-    close(directory);
-    return STATUS_OK;
-}
-
 static Status save_beside(struct store *store, const char *path,
                           const struct backup_options *options,
                           uint64_t *bytes, struct error *err)
@@ -188,7 +166,9 @@ static Status save_beside(struct store *store, const char *path,
         unlink(temp);
         return status;
     }
-    return sync_parent(path, err);
+    if (!file_sync_parent(path))
+        return fail_errno(err, errno, "cannot keep %s", path);
+    return STATUS_OK;
 }
 
 Status backup_save(struct store *store, const char *path,

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "store/backup.h"
 #include "store/backup_trailer.h"
 
@@ -138,24 +139,9 @@ static Status make_parents(const char *path, struct error *err)
 
 static Status sync_path(const char *path, struct error *err)
 {
-    const int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0 || fsync(file) != 0) {
-        const int saved = errno;
-        if (file >= 0)
-            close(file);
-        return fail_errno(err, saved, "cannot keep %s", path);
-    }
-    close(file);
+    if (!file_sync_path(path))
+        return fail_errno(err, errno, "cannot keep %s", path);
     return STATUS_OK;
-}
-
-static Status sync_parent(const char *path, struct error *err)
-{
-    char parent[PATH_ROOM];
-    const char *slash = strrchr(path, '/');
-    snprintf(parent, sizeof parent, "%.*s",
-             slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
-    return sync_path(parent, err);
 }
 
 /* Makes and locks DIR.restoring. */
@@ -235,20 +221,6 @@ static Status read_full(int file, uint8_t *room, size_t len, size_t *got,
     return STATUS_OK;
 }
 
-static Status write_part(int file, const char *path, Bytes bytes,
-                         struct error *err)
-{
-    while (bytes.len > 0) {
-        const ssize_t len = write(file, bytes.data, bytes.len);
-        if (len < 0 && errno == EINTR)
-            continue;
-        if (len < 0)
-            return fail_errno(err, errno, "cannot write %s", path);
-        bytes = bytes_from(bytes, (size_t)len);
-    }
-    return STATUS_OK;
-}
-
 static Status check_trailer(const struct restoring *restoring,
                             const uint8_t trailer[TRAILER_BYTES],
                             struct hasher *hasher, uint64_t len,
@@ -294,7 +266,8 @@ static Status unpack(struct restoring *restoring, int from, int to,
         const size_t len = have > TRAILER_BYTES ? have - TRAILER_BYTES : 0;
         if (status == STATUS_OK) {
             hasher_add(hasher, bytes_of(chunk, len));
-            status = write_part(to, path, bytes_of(chunk, len), err);
+            if (!file_write_all(to, bytes_of(chunk, len)))
+                status = fail_errno(err, errno, "cannot write %s", path);
         }
         memmove(chunk, chunk + len, have - len);
         kept = have - len;
@@ -406,7 +379,9 @@ static Status become_store(struct restoring *restoring, struct error *err)
         snprintf(restoring->report->aside, sizeof restoring->report->aside,
                  "%s", old);
     }
-    return sync_parent(restoring->target, err);
+    if (!file_sync_parent(restoring->target))
+        return fail_errno(err, errno, "cannot keep %s", restoring->target);
+    return STATUS_OK;
 }
 
 Status backup_restore(int file, const char *name, const char *directory,

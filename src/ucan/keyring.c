@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "crypto/hash.h"
 #include "ucan/keyring_file.h"
 
@@ -167,15 +168,7 @@ static bool make_file(struct new_key *new)
 
 static bool write_whole(int file, Bytes bytes)
 {
-    while (bytes.len > 0) {
-        const ssize_t done = write(file, bytes.data, bytes.len);
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done <= 0)
-            return false;
-        bytes = bytes_from(bytes, (size_t)done);
-    }
-    return fsync(file) == 0;
+    return file_write_all(file, bytes) && fsync(file) == 0;
 }
 
 static bool give_name(const struct new_key *new, const char *name)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "crypto/hash.h"
 #include "wasm/module_cache_evict.h"
 
@@ -176,20 +177,6 @@ Status module_cache_get(struct module_cache *cache,
 
 /* --- Putting ------------------------------------------------------------ */
 
-static bool write_all(int file, Bytes bytes)
-{
-    while (bytes.len > 0) {
-        const ssize_t wrote = write(file, bytes.data, bytes.len);
-
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote <= 0)
-            return false;
-        bytes = bytes_from(bytes, (size_t)wrote);
-    }
-    return true;
-}
-
 /* Writes a file under a name of its own and renames it to `name`. */
 static Status write_file(const struct module_cache *cache, const char *name,
                          Bytes bytes, struct error *err)
@@ -204,7 +191,8 @@ static Status write_file(const struct module_cache *cache, const char *name,
     if (file < 0)
         return fail_errno(err, errno, "module cache: cannot make a file");
     // The umask may have taken away more than we want.
-    const bool is_written = fchmod(file, 0600) == 0 && write_all(file, bytes);
+    const bool is_written =
+        fchmod(file, 0600) == 0 && file_write_all(file, bytes);
     if (!is_written ||
         renameat(cache->directory, temp, cache->directory, name) != 0) {
         const int why = errno;
