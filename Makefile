@@ -53,7 +53,8 @@ MODE_FLAGS := $(or $(MODE_$(MODE)),$(error MODE is release, debug, tsan or fuzz)
 CPPFLAGS += -D_GNU_SOURCE -Isrc -Iinclude
 CFLAGS += -std=c2x $(MODE_FLAGS) $(WARNINGS) -fPIC -fvisibility=hidden -pthread
 LDFLAGS += $(MODE_FLAGS) -pthread $(LINK_$(MODE))
-LIBS := -llmdb -lcrypto -lsodium -lsecp256k1 -lz -lfyaml -lseccomp -lm -ldl
+LIBS := -Wl,--as-needed -llmdb -lcrypto -lsodium -lsecp256k1 -lz -lfyaml -lseccomp -lmicrohttpd \
+  -lcurl -lm -ldl
 
 COMPILE = $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 

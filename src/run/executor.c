@@ -13,8 +13,7 @@
 
 struct job {
     uint64_t ticket;
-    ExecutorDone *done;
-    void *context;
+    struct executor_client client;
     struct job *next; /* in its bucket */
 };
 
@@ -28,8 +27,7 @@ struct executor {
     struct job *jobs[BUCKETS];
     struct job *free_jobs;
     uint64_t last_ticket;
-    ExecutorLog *log;
-    void *log_context;
+    struct lanes *lanes;
     atomic_bool interrupted;
 };
 
@@ -140,11 +138,10 @@ static void on_done(void *context, const struct run_outcome *outcome)
     struct executor *executor = context;
     struct job *job = take_job(executor, outcome->ticket);
     ASSERT(job);
-    ExecutorDone *done = job->done;
-    void *done_context = job->context;
+    const struct executor_client client = job->client;
     job->next = executor->free_jobs;
     executor->free_jobs = job;
-    done(done_context, outcome);
+    client.done(client.context, outcome);
 }
 
 static Status on_block(void *context, Bytes cid, struct run_block *out,
@@ -176,8 +173,11 @@ static void on_release(void *context, struct run_block *block)
 static void on_log(void *context, uint64_t ticket, LogLevel level, Text line)
 {
     struct executor *executor = context;
-    if (executor->log)
-        executor->log(executor->log_context, ticket, level, line);
+    struct job *job = executor->jobs[ticket % BUCKETS];
+    while (job && job->ticket != ticket)
+        job = job->next;
+    if (job && job->client.log)
+        job->client.log(job->client.context, ticket, level, line);
 }
 
 static Status open_runner(struct executor *executor, struct error *err)
@@ -207,8 +207,9 @@ unsigned executor_capacity(struct executor *executor)
 }
 
 Status executor_submit(struct executor *executor,
-                       const struct run_request *request, ExecutorDone *done,
-                       void *context, uint64_t *ticket, struct error *err)
+                       const struct run_request *request,
+                       const struct executor_client *client, uint64_t *ticket,
+                       struct error *err)
 {
     TRY(open_runner(executor, err));
     struct job *job = executor->free_jobs;
@@ -217,14 +218,15 @@ Status executor_submit(struct executor *executor,
     else
         job = HEAP_NEW(struct job);
     job->ticket = ++executor->last_ticket;
-    job->done = done;
-    job->context = context;
+    job->client = *client;
     struct job **bucket = &executor->jobs[job->ticket % BUCKETS];
     job->next = *bucket;
     *bucket = job;
     *ticket = job->ticket;
     struct run_request numbered = *request;
     numbered.ticket = job->ticket;
+    if (client->begun)
+        client->begun(client->context, job->ticket);
     executor->runner->verbs->submit(executor->runner, &numbered);
     return STATUS_OK;
 }
@@ -243,11 +245,21 @@ void executor_poll(struct executor *executor, int timeout_ms)
         usleep((useconds_t)timeout_ms * 1000);
 }
 
-void executor_on_log(struct executor *executor, ExecutorLog *log,
-                     void *context)
+void executor_wake(struct executor *executor)
 {
-    executor->log = log;
-    executor->log_context = context;
+    (void)executor;
+}
+
+struct lanes *executor_lanes(struct executor *executor)
+{
+    return executor->lanes;
+}
+
+void executor_count(const struct executor *executor,
+                    struct executor_census *out)
+{
+    (void)executor;
+    *out = (struct executor_census){0};
 }
 
 void executor_interrupt(struct executor *executor)

@@ -9,6 +9,7 @@
 #ifndef IPVM_RUN_EXECUTOR_H
 #define IPVM_RUN_EXECUTOR_H
 
+#include "run/lane.h"
 #include "store/store.h"
 #include "task/runner.h"
 
@@ -37,22 +38,44 @@ const struct executor_options *executor_options(
 /* How many jobs the runner can make progress on at once. */
 unsigned executor_capacity(struct executor *executor);
 
-/* Hands a job to the runner; `request->ticket` is chosen here and returned.
- * What `request` points to stays alive until `done`. */
+/* Who wants a job done; called from inside executor_poll() only. */
 typedef void ExecutorDone(void *context, const struct run_outcome *outcome);
+typedef void ExecutorBegun(void *context, uint64_t ticket);
+typedef void ExecutorLog(void *context, uint64_t ticket, LogLevel level,
+                         Text line);
+struct executor_client {
+    ExecutorDone *done;
+    ExecutorBegun *begun; /* it is in the runner's hands now; may be NULL. Also
+                             called by executor_submit() itself */
+    ExecutorLog *log;     /* lines of its guest; may be NULL */
+    void *context;
+    struct lane *lane; /* NULL: the owner's. Its isolation key and turn */
+    int32_t priority;  /* within the lane */
+};
+/* Takes a job, in its lane's turn; `request->ticket` and `isolation` are chosen
+ * here. What `request` points to stays alive until `done`. */
 Status executor_submit(struct executor *executor,
-                       const struct run_request *request, ExecutorDone *done,
-                       void *context, uint64_t *ticket, struct error *err);
+                       const struct run_request *request,
+                       const struct executor_client *client, uint64_t *ticket,
+                       struct error *err);
 void executor_cancel(struct executor *executor, uint64_t ticket, End end);
+/* The lanes of this executor. */
+struct lanes *executor_lanes(struct executor *executor);
 
 /* Calls `done` for what is over; waits at most `timeout_ms` (-1: for ever). */
 void executor_poll(struct executor *executor, int timeout_ms);
+/* Makes executor_poll() return soon, now or when it is called next. Thread:
+ * any. */
+void executor_wake(struct executor *executor);
 
-/* Lines that guests log, by ticket. */
-typedef void ExecutorLog(void *context, uint64_t ticket, LogLevel level,
-                         Text line);
-void executor_on_log(struct executor *executor, ExecutorLog *log,
-                     void *context);
+struct executor_census {
+    uint64_t workers, workers_busy, workers_started, workers_killed;
+    uint64_t waiting; /* jobs in lanes */
+    uint64_t running; /* in the runner's hands */
+    uint64_t memory;  /* bytes that those asked for */
+};
+void executor_count(const struct executor *executor,
+                    struct executor_census *out);
 
 /* Asks whatever runs here to stop: Ctrl-C. Thread: any, also in a signal
  * handler. executor_interrupted() stays true until it is cleared. */

@@ -313,8 +313,10 @@ static void describe(struct module *module)
     }
     struct run_request request = job_of(module, RUN_DESCRIBE);
     module->is_describing = true;
-    status = executor_submit(module->modules->executor, &request, described,
-                             module, &ticket, &err);
+    const struct executor_client client = {.done = described,
+                                           .context = module};
+    status = executor_submit(module->modules->executor, &request, &client,
+                             &ticket, &err);
     if (status != STATUS_OK) {
         module->is_describing = false;
         refuse(module, END_HOST, err.message);
@@ -444,8 +446,10 @@ static void submit_compile(struct form *form)
         request.metered = form->want.metered;
         request.description = module->description;
         form->is_busy = true;
-        status = executor_submit(module->modules->executor, &request, compiled,
-                                 form, &ticket, &err);
+        const struct executor_client client = {.done = compiled,
+                                               .context = form};
+        status = executor_submit(module->modules->executor, &request, &client,
+                                 &ticket, &err);
     }
     if (status != STATUS_OK) {
         form->is_busy = false;

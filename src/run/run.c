@@ -20,174 +20,8 @@
 
 enum {
     MESSAGES_KEPT = 4096, /* words for people, of tasks that failed */
+    WAIT_MAX_MS = 100,
 };
-
-/* --- Looking up ---------------------------------------------------------- */
-
-static void do_lookup(struct run *run, uint32_t task)
-{
-    const struct task *what = &run->workflow->tasks[task];
-    struct error err;
-    Hash concrete;
-    bool upstream = false;
-    ScheduleOut out = OUT_OK;
-    run_settle(run);
-    bool hit = memo_get_symbolic(run->store, &what->symbolic, &concrete,
-                                 &upstream, &err) == STATUS_OK;
-    if (hit && upstream) {
-        run_keep_upstream(run, task);
-        out = OUT_UPSTREAM;
-    } else if (hit) {
-        hit = run_memo_hit(run, task, &concrete, (Bytes){NULL, 0}, &out);
-    }
-    schedule_looked_up(run->schedule, task, hit, out);
-}
-
-/* --- Making a task concrete ---------------------------------------------- */
-
-/* The result of a computation outside the workflow, as the memo has it. */
-static Status outside_result(struct run *run, const struct await *await,
-                             Hash *out, struct error *err)
-{
-    struct memo_entry entry;
-    Hash concrete;
-    bool upstream;
-    TRY(memo_get_symbolic(run->store, await->symbolic, &concrete, &upstream,
-                          err));
-    if (upstream) {
-        run_keep_upstream(run, run->scratch_task);
-        *out = run->tasks[run->scratch_task].result;
-        return STATUS_OK;
-    }
-    TRY(memo_get(run->store, &concrete, &entry, err));
-    if (!cid_sha256(&entry.result, CODEC_DAG_CBOR, out))
-        return fail(err, STATUS_CORRUPT, "a memo entry has no result");
-    return STATUS_OK;
-}
-
-/* What task->awaits[index] came out as, read from the store. */
-static Status load_awaited(struct run *run, const struct await *await,
-                           struct awaited *out, struct error *err)
-{
-    struct result result;
-    Hash hash;
-    if (await->task != TASK_OUTSIDE) {
-        ASSERT(run->tasks[await->task].has_result);
-        hash = run->tasks[await->task].result;
-    } else {
-        TRY(outside_result(run, await, &hash, err));
-    }
-    Status status = run_load_result(run, &hash, &run->arena, &result, err);
-    if ((status == STATUS_NOT_FOUND || status == STATUS_CORRUPT) &&
-        !run->options.no_heal && run_heal_result(run, &hash) == STATUS_OK)
-        status = run_load_result(run, &hash, &run->arena, &result, err);
-    TRY(status);
-    Value *whole = ARENA_NEW(&run->arena, Value);
-    *whole = result.value;
-    *out = (struct awaited){.is_ok = result.is_ok, .result = whole};
-    return STATUS_OK;
-}
-
-/* STATUS_NOT_FOUND: a branch mismatched, and nothing else. */
-static Status resolve(struct run *run, uint32_t task, Bytes *block, Hash *hash,
-                      struct error *err)
-{
-    const struct task *what = &run->workflow->tasks[task];
-    struct awaited *awaited =
-        arena_array(&run->arena, what->await_count, sizeof *awaited);
-    for (uint32_t index = 0; index < what->await_count; index++) {
-        Status status =
-            load_awaited(run, &what->awaits[index], &awaited[index], err);
-        // A result that was here and is gone is no mismatch.
-        if (status == STATUS_NOT_FOUND)
-            return fail(err, STATUS_CORRUPT,
-                        "a result that it awaits is not in the store any "
-                        "more");
-        TRY(status);
-    }
-    struct block_sink sink = run_sink(run);
-    return computation_resolve(what, awaited, &sink, &run->arena, block, hash,
-                               err);
-}
-
-static End end_of_status(Status status)
-{
-    switch (status) {
-    case STATUS_LIMIT:
-    case STATUS_INVALID:
-        return END_REFUSED_ARGUMENT;
-    case STATUS_UNSUPPORTED:
-        return END_REFUSED_PROFILE;
-    case STATUS_NOT_FOUND:
-    case STATUS_CORRUPT:
-        return END_UNAVAILABLE;
-    case STATUS_OK:
-    case STATUS_IO:
-    case STATUS_FULL:
-    case STATUS_BUSY:
-    case STATUS_DENIED:
-    case STATUS_CANCELLED:
-    case STATUS_HOST:
-        break;
-    }
-    return END_HOST;
-}
-
-/* What is asked of somebody else is answered by the memo or refused here, and
- * not with the equal tasks that it would fly with. */
-static bool is_refused(struct run *run, uint32_t task)
-{
-    const struct task *what = &run->workflow->tasks[task];
-    char message[RUN_MESSAGE_MAX];
-    if (what->class != CLASS_PURE || what->sub.len == 0)
-        return false;
-    snprintf(message, sizeof message,
-             "it asks %.*s to perform it, and that is not here",
-             TEXT_ARG(what->sub));
-    run_keep_message(run, task, message);
-    schedule_resolved(run->schedule, task, &(Hash){0}, false, OUT_END,
-                      END_REFUSED_COMMAND);
-    return true;
-}
-
-static void do_resolve(struct run *run, uint32_t task)
-{
-    struct run_task *state = &run->tasks[task];
-    struct error err = {0};
-    Bytes block = {NULL, 0};
-    Hash concrete;
-    ScheduleOut out = OUT_OK;
-
-    arena_reset(&run->arena);
-    run_settle(run);
-    Status status = resolve(run, task, &block, &concrete, &err);
-    if (status == STATUS_NOT_FOUND) { // A promise from outside mismatched.
-        run_keep_upstream(run, task);
-        run_record_symbolic(run, task);
-        schedule_resolved(run->schedule, task, &(Hash){0}, true, OUT_UPSTREAM,
-                          END_NONE);
-        return;
-    }
-    if (status != STATUS_OK) {
-        run_keep_message(run, task, err.message);
-        schedule_resolved(run->schedule, task, &(Hash){0}, false, OUT_END,
-                          end_of_status(status));
-        return;
-    }
-    state->concrete = concrete;
-    state->has_concrete = true;
-    run_keep_block(run, &concrete, block);
-    bool is_pure = run->workflow->tasks[task].class == CLASS_PURE;
-    bool hit = is_pure && !run->options.no_memo &&
-               run_memo_hit(run, task, &concrete, block, &out);
-    if (!hit && is_refused(run, task))
-        return;
-    if (hit)
-        run_record_symbolic(run, task);
-    else if (is_pure)
-        run_hold_block(run, task, block);
-    schedule_resolved(run->schedule, task, &concrete, hit, out, END_NONE);
-}
 
 /* --- The loop ------------------------------------------------------------ */
 
@@ -252,36 +86,48 @@ static uint64_t now_ms(const struct run *run)
     return (clock_monotonic_ns() - run->start_ns) / 1000000U;
 }
 
-/* Waits for something to happen. */
-static void wait_for_news(struct run *run, uint64_t until_ms)
+/* Asks whoever decides, with what is known of it now. */
+static void do_authorise(struct run *run, uint32_t task)
 {
-    uint64_t now = now_ms(run);
-    int timeout = 100; // The longest an interrupt goes unseen.
-    if (until_ms != 0 && until_ms < now + 100)
-        timeout = until_ms > now ? (int)(until_ms - now) : 0;
-    if (run->options.tick_ms && (uint32_t)timeout > run->options.tick_ms)
-        timeout = (int)run->options.tick_ms;
-    run_settle(run); // While we wait, what we have becomes durable.
-    executor_poll(run->executor, timeout);
-    run_renew_leases(run);
-    if (run->options.tick_ms)
-        run_tell(run, RUN_TICK, TASK_OUTSIDE);
+    char why[RUN_MESSAGE_MAX] = "";
+    RunMay may = RUN_MAY;
+    if (run->options.authorise)
+        may = run->options.authorise(run->options.context, run, task, why);
+    if (may != RUN_MAY_LATER)
+        run_answer(run, task, may == RUN_MAY, why);
+}
+
+void run_answer(struct run *run, uint32_t task, bool may, const char *why)
+{
+    if (!may)
+        run_keep_message(run, task, why);
+    schedule_authorised(run->schedule, task, may);
+}
+
+/* What was decided before it was suspended is not begun any more. */
+static void do_run(struct run *run, const struct schedule_action *action)
+{
+    enum { LATER_MS = 1000 };
+    if (run->is_suspending)
+        schedule_busy(run->schedule, action->task, now_ms(run) + LATER_MS);
+    else
+        run_start(run, action->task, &action->limits);
 }
 
 static void carry_out(struct run *run, const struct schedule_action *action)
 {
     switch (action->verb) {
     case DO_LOOKUP:
-        do_lookup(run, action->task);
+        run_lookup(run, action->task);
         break;
     case DO_RESOLVE:
-        do_resolve(run, action->task);
+        run_resolve(run, action->task);
         break;
-    case DO_AUTHORISE: // The owner of the store may run anything in it.
-        schedule_authorised(run->schedule, action->task, true);
+    case DO_AUTHORISE:
+        do_authorise(run, action->task);
         break;
     case DO_RUN:
-        run_start(run, action->task, &action->limits);
+        do_run(run, action);
         break;
     case DO_STOP:
         run_stop(run, action->task, action->end);
@@ -289,35 +135,93 @@ static void carry_out(struct run *run, const struct schedule_action *action)
     case DO_FINISHED:
         finished(run, action->task);
         break;
-    case DO_NOTHING:
-        wait_for_news(run, action->until_ms);
+    case DO_NOTHING: // While we wait, what we have becomes durable.
+        run_settle(run);
+        run_renew_leases(run);
         break;
     case DO_DONE:
         break;
     }
 }
 
-static void loop(struct run *run)
+RunStep run_step(struct run *run, unsigned actions_max, uint64_t *until_ns)
 {
-    struct schedule_action action;
-    bool cancelled = false;
-    unsigned since_poll = 0;
-    do {
-        if (!cancelled && executor_interrupted(run->executor)) {
-            cancelled = true;
-            schedule_cancel(run->schedule);
-        }
+    struct schedule_action action = {.verb = DO_NOTHING};
+    *until_ns = 0;
+    for (unsigned count = 0; count < actions_max; count++) {
         if (run->lacking > 0)
             run_heal_calls(run);
+        if (run->is_suspending && run->open_runs == 0)
+            return RUN_OVER;
         schedule_next(run->schedule, now_ms(run), &action);
         carry_out(run, &action);
+        if (action.verb == DO_DONE)
+            return RUN_OVER;
+        if (action.verb != DO_NOTHING)
+            continue;
+        // Leases are renewed though nobody wakes us.
+        uint64_t until =
+            clock_monotonic_ns() + (uint64_t)WAIT_MAX_MS * 1000000;
+        uint64_t timer_ns = run->start_ns + action.until_ms * 1000000;
+        bool has_timer = action.until_ms != 0;
+        *until_ns = has_timer && timer_ns < until ? timer_ns : until;
+        if (!has_timer && run->open_runs == 0)
+            *until_ns = 0;
+        return RUN_WAITS;
+    }
+    run_settle(run); // Others take their turn now.
+    return RUN_GOES_ON;
+}
+
+void run_cancel(struct run *run)
+{
+    if (!run->is_cancelled)
+        schedule_cancel(run->schedule);
+    run->is_cancelled = true;
+}
+
+void run_suspend(struct run *run, bool cut)
+{
+    run->is_suspending = true;
+    if (cut)
+        run_cut_calls(run);
+}
+
+bool run_is_suspended(const struct run *run)
+{
+    return run->is_suspending;
+}
+
+/* Waits for something to happen. */
+static void wait_for_news(struct run *run, uint64_t until_ns)
+{
+    uint64_t now = clock_monotonic_ns();
+    int timeout = WAIT_MAX_MS; // The longest an interrupt goes unseen.
+    if (until_ns != 0 && until_ns < now + (uint64_t)timeout * 1000000)
+        timeout =
+            until_ns > now ? (int)((until_ns - now + 999999) / 1000000) : 0;
+    if (run->options.tick_ms && (uint32_t)timeout > run->options.tick_ms)
+        timeout = (int)run->options.tick_ms;
+    executor_poll(run->executor, timeout);
+    if (run->options.tick_ms)
+        run_tell(run, RUN_TICK, TASK_OUTSIDE);
+}
+
+static void loop(struct run *run)
+{
+    enum { ACTIONS = 64 }; // Between two looks at what is over.
+    uint64_t until_ns;
+    RunStep step;
+    do {
+        if (executor_interrupted(run->executor))
+            run_cancel(run);
+        step = run_step(run, ACTIONS, &until_ns);
         // Hand results over and serve blocks though there is other work.
-        if (run->open_runs > 0 && ++since_poll >= 64) {
-            since_poll = 0;
-            run_settle(run);
+        if (step == RUN_GOES_ON && run->open_runs > 0)
             executor_poll(run->executor, 0);
-        }
-    } while (action.verb != DO_DONE);
+        else if (step == RUN_WAITS)
+            wait_for_news(run, until_ns);
+    } while (step != RUN_OVER);
 }
 
 /* --- Beginning and end --------------------------------------------------- */
@@ -385,7 +289,8 @@ static struct run *run_new(struct executor *executor, struct modules *modules,
     buffer_init(&run->pending, RUN_PENDING_MAX);
     const struct executor_options *limits = executor_options(executor);
     struct schedule_options schedule_options = {
-        .memory_total = limits->memory_total,
+        .memory_total = run->options.memory_total ? run->options.memory_total
+                                                  : limits->memory_total,
         .running_max = executor_capacity(executor),
         .ask_nothing = run->options.no_memo,
         .jitter_seed = run->owner,
@@ -398,7 +303,7 @@ static struct run *run_new(struct executor *executor, struct modules *modules,
     return run;
 }
 
-static void tell_dropped_logs(const struct run *run)
+void run_tell_dropped_logs(const struct run *run)
 {
     char text[64];
     if (run->dropped_logs == 0 || !run->options.event)
@@ -415,10 +320,10 @@ static void tell_dropped_logs(const struct run *run)
     run->options.event(run->options.context, run, &event);
 }
 
-Status run_workflow(struct executor *executor, struct modules *modules,
-                    const struct workflow *workflow,
-                    const struct run_options *options, struct run **out,
-                    struct error *err)
+Status run_begin(struct executor *executor, struct modules *modules,
+                 const struct workflow *workflow,
+                 const struct run_options *options, struct run **out,
+                 struct error *err)
 {
     struct trust *trust;
     TRY(trust_open_if_any(executor_store(executor), &trust, err));
@@ -427,10 +332,19 @@ Status run_workflow(struct executor *executor, struct modules *modules,
     // Its modules and inputs are below it: a long run keeps them. Without the
     // hold they may be missed later, which is told where it happens.
     IGNORE(store_hold(run->store, &workflow->cid, NULL));
-    executor_on_log(executor, run_on_log, run);
+    *out = run;
+    return STATUS_OK;
+}
+
+Status run_workflow(struct executor *executor, struct modules *modules,
+                    const struct workflow *workflow,
+                    const struct run_options *options, struct run **out,
+                    struct error *err)
+{
+    struct run *run;
+    TRY(run_begin(executor, modules, workflow, options, &run, err));
     loop(run);
-    executor_on_log(executor, NULL, NULL);
-    tell_dropped_logs(run);
+    run_tell_dropped_logs(run);
     run_remember(run);
     run_batch_send(run);
     run->end_ns = clock_monotonic_ns();

@@ -99,7 +99,7 @@ static void compare_with_memo(struct run_call *call,
                               const struct result *result)
 {
     struct memo_entry entry;
-    if (call->run->options.no_memo &&
+    if (run_is_fresh(call->run, call->task) &&
         memo_get(call->run->store, &call->concrete, &entry, NULL) ==
             STATUS_OK &&
         !cid_equal(&entry.result, &result->cid))
@@ -166,6 +166,7 @@ static void call_submit(struct run_call *call,
 static void module_is_ready(void *context, const struct module_ready *ready)
 {
     struct run_call *call = context;
+    run_wake(call->run);
     if (ready->end == END_NONE) {
         call_submit(call, ready);
         return;
@@ -236,6 +237,7 @@ static void adjust_ahead(struct run *run, const struct run_cost *cost)
 static void call_done(void *context, const struct run_outcome *outcome)
 {
     struct run_call *call = context;
+    run_wake(call->run);
     adjust_ahead(call->run, &outcome->cost);
     if (call->is_checking) {
         end_check(call, outcome);
@@ -250,6 +252,44 @@ static void call_done(void *context, const struct run_outcome *outcome)
         keep_result(call, outcome);
     }
     call_free(call);
+}
+
+/* It is in the runner's hands. */
+static void call_begun(void *context, uint64_t ticket)
+{
+    const struct run_call *call = context;
+    struct run *run = call->run;
+    uint64_t now = clock_monotonic_ns();
+    (void)ticket;
+    run->tasks[call->task].started_ns = now;
+    schedule_begun(run->schedule, call->task,
+                   (now - run->start_ns) / 1000000U);
+    if (!call->is_checking)
+        run_tell(run, RUN_TASK_STARTED, call->task);
+}
+
+static void call_logs(void *context, uint64_t ticket, LogLevel level,
+                      Text line)
+{
+    const struct run_call *call = context;
+    struct run *run = call->run;
+    (void)ticket;
+    // The second opinion says the same again.
+    if (!run->options.event || call->is_checking)
+        return;
+    if (run->log_lines >= LOG_LINES_MAX) {
+        run->dropped_logs++;
+        return;
+    }
+    run->log_lines++;
+    const struct run_event event = {
+        .kind = RUN_TASK_LOG,
+        .task = call->task,
+        .level = level,
+        .text = line,
+        .dropped_logs = run->dropped_logs,
+    };
+    run->options.event(run->options.context, run, &event);
 }
 
 static void call_submit(struct run_call *call,
@@ -272,19 +312,22 @@ static void call_submit(struct run_call *call,
     // Its threads ask the store at once, workers when we listen to them.
     if (executor_options(run->executor)->in_process)
         run_settle(run);
-    Status status = executor_submit(run->executor, &request, call_done, call,
-                                    &call->ticket, &err);
+    const struct executor_client client = {
+        .done = call_done,
+        .begun = call_begun,
+        .log = call_logs,
+        .context = call,
+        .lane = run->options.lane,
+        .priority = run->options.priority,
+    };
+    Status status =
+        executor_submit(run->executor, &request, &client, &call->ticket, &err);
     if (status != STATUS_OK) {
         call_end(call, END_HOST, err.message);
         call_free(call);
-        return;
+    } else if (run->tasks[call->task].started_ns == 0) {
+        schedule_not_begun(run->schedule, call->task); // Not its turn yet.
     }
-    uint64_t now = clock_monotonic_ns();
-    run->tasks[call->task].started_ns = now;
-    schedule_begun(run->schedule, call->task,
-                   (now - run->start_ns) / 1000000U);
-    if (!call->is_checking)
-        run_tell(run, RUN_TASK_STARTED, call->task);
 }
 
 /* --- Starting and stopping ----------------------------------------------- */
@@ -339,6 +382,19 @@ static bool is_leased(struct run *run, const struct run_call *call,
                       NULL) == STATUS_BUSY;
 }
 
+/* The host's own limits win over what a task asks for. */
+static void bound_limits(const struct run *run, struct limits *limits)
+{
+    const struct run_options *options = &run->options;
+    if (limits->memory == 0)
+        limits->memory = options->memory_default ? options->memory_default
+                                                 : LIMIT_MEMORY_DEFAULT;
+    if (options->memory_max && limits->memory > options->memory_max)
+        limits->memory = options->memory_max;
+    if (options->time_ms_max && limits->time_ms > options->time_ms_max)
+        limits->time_ms = options->time_ms_max;
+}
+
 void run_start(struct run *run, uint32_t task, const struct limits *limits)
 {
     struct run_call *call = HEAP_NEW(struct run_call);
@@ -354,8 +410,7 @@ void run_start(struct run *run, uint32_t task, const struct limits *limits)
         .form = {.engine = executor_options(run->executor)->engine,
                  .metered = run->options.metered || limits->fuel > 0},
     };
-    if (call->limits.memory == 0)
-        call->limits.memory = LIMIT_MEMORY_DEFAULT;
+    bound_limits(run, &call->limits);
     buffer_init(&call->first, LIMIT_RESULT_BYTES);
     End end = prepare(run, task, call, &err);
     if (end != END_NONE) {
@@ -384,7 +439,6 @@ static Status heal_for_call(struct run *run, const struct run_call *call,
         (struct healer){.executor = run->executor, .modules = run->modules};
     run_batch_send(run); // The computation too.
     Status status = heal_inputs(healer, &call->concrete, NULL);
-    executor_on_log(run->executor, run_on_log, run);
     if (healer->differed)
         run_alarm(run, call->task,
                   TEXT("a lost block was computed again and came out "
@@ -423,7 +477,6 @@ Status run_heal_result(struct run *run, const Hash *result)
     Cid cid;
     cid_from_hash(CODEC_DAG_CBOR, result, &cid);
     Status status = heal_block(&healer, &cid, NULL);
-    executor_on_log(run->executor, run_on_log, run);
     if (healer.differed)
         run_alarm(run, TASK_OUTSIDE,
                   TEXT("a lost result was computed again and came out "
@@ -431,22 +484,34 @@ Status run_heal_result(struct run *run, const Hash *result)
     return status;
 }
 
+static void stop(struct run_call *call, End end)
+{
+    struct run *run = call->run;
+    run->lacking -= call->is_lacking;
+    call->is_lacking = false;
+    if (call->ticket) {
+        executor_cancel(run->executor, call->ticket, end);
+    } else {
+        modules_forget(run->modules, &call->module, call);
+        call_end(call, end, "");
+        call_free(call);
+    }
+}
+
 void run_stop(struct run *run, uint32_t task, End end)
 {
-    for (uint32_t index = 0; index < run->open_runs; index++) {
-        struct run_call *call = run->open[index];
-        if (call->task != task)
-            continue;
-        run->lacking -= call->is_lacking;
-        if (call->ticket) {
-            executor_cancel(run->executor, call->ticket, end);
-        } else {
-            modules_forget(run->modules, &call->module, call);
-            call_end(call, end, "");
-            call_free(call);
+    for (uint32_t index = 0; index < run->open_runs; index++)
+        if (run->open[index]->task == task) {
+            stop(run->open[index], end);
+            return;
         }
-        return;
-    }
+}
+
+void run_cut_calls(struct run *run)
+{
+    // From the end: a call that is over is replaced by the last.
+    for (uint32_t index = run->open_runs; index-- > 0;)
+        stop(run->open[index], END_CANCELLED);
 }
 
 void run_renew_leases(struct run *run)
@@ -464,32 +529,5 @@ void run_renew_leases(struct run *run)
         if (lease_take(run->store, &call->concrete, run->owner, LEASE_TTL_MS,
                        &left_ms, NULL) == STATUS_OK)
             call->leased_ns = now;
-    }
-}
-
-void run_on_log(void *context, uint64_t ticket, LogLevel level, Text line)
-{
-    struct run *run = context;
-    if (!run->options.event)
-        return;
-    if (run->log_lines >= LOG_LINES_MAX) {
-        run->dropped_logs++;
-        return;
-    }
-    run->log_lines++;
-    for (uint32_t index = 0; index < run->open_runs; index++) {
-        // The second opinion says the same again.
-        if (run->open[index]->ticket != ticket ||
-            run->open[index]->is_checking)
-            continue;
-        struct run_event event = {
-            .kind = RUN_TASK_LOG,
-            .task = run->open[index]->task,
-            .level = level,
-            .text = line,
-            .dropped_logs = run->dropped_logs,
-        };
-        run->options.event(run->options.context, run, &event);
-        return;
     }
 }

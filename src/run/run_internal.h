@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* run_internal.h - the state of a run, shared by run.c (the loop), run_memo.c
- * (what is known), run_call.c (calls of guests) and run_record.c (what is
+/* run_internal.h - the state of a run, shared by run.c (the loop), run_resolve.c
+ * and run_memo.c (what is known), run_call.c (calls of guests) and run_record.c (what is
  * kept). Thread: the executor's. */
 #ifndef IPVM_RUN_RUN_INTERNAL_H
 #define IPVM_RUN_RUN_INTERNAL_H
@@ -72,10 +72,18 @@ struct run {
     size_t message_count;
     uint32_t log_lines;
     uint32_t dropped_logs;
+    bool is_cancelled;
+    bool is_suspending; /* no more tasks are started */
 };
 
 /* run.c */
+static inline void run_wake(const struct run *run)
+{
+    if (run->options.woken)
+        run->options.woken(run->options.context);
+}
 void run_tell(struct run *run, RunEventKind kind, uint32_t task);
+void run_tell_dropped_logs(const struct run *run);
 void run_keep_message(struct run *run, uint32_t task, const char *message);
 Status run_load_result(const struct run *run, const Hash *hash,
                        struct arena *arena, struct result *out,
@@ -94,7 +102,19 @@ static inline ScheduleOut run_out_of(bool is_ok)
     return is_ok ? OUT_OK : OUT_ERROR;
 }
 
+/* run_resolve.c: DO_LOOKUP and DO_RESOLVE */
+void run_lookup(struct run *run, uint32_t task);
+void run_resolve(struct run *run, uint32_t task);
+/* True if it is to run, whatever the memo has. */
+static inline bool run_is_fresh(const struct run *run, uint32_t task)
+{
+    return run->options.no_memo ||
+           (run->options.fresh && run->options.fresh[task]);
+}
+
 /* run_call.c */
+/* Ends all calls as cancelled, soon. */
+void run_cut_calls(struct run *run);
 void run_alarm(struct run *run, uint32_t task, Text text);
 void run_start(struct run *run, uint32_t task, const struct limits *limits);
 void run_stop(struct run *run, uint32_t task, End end);
@@ -104,7 +124,6 @@ void run_renew_leases(struct run *run);
 void run_heal_calls(struct run *run);
 /* Makes the block of a result readable again. */
 Status run_heal_result(struct run *run, const Hash *result);
-void run_on_log(void *context, uint64_t ticket, LogLevel level, Text line);
 
 /* run_record.c */
 struct block_sink run_sink(struct run *run);

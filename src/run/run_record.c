@@ -21,19 +21,39 @@ static struct store_batch *batch_of(struct run *run)
     return run->batch;
 }
 
-void run_batch_send(struct run *run)
+static void send(struct run *run, StoreDone *done, void *context)
 {
-    if (!run->batch)
-        return;
     if (run->pending.len > 0)
         store_batch_pending(run->batch, buffer_bytes(&run->pending));
     buffer_clear(&run->pending);
-    // What is lost is told by store_flush().
-    store_commit_async(run->batch, NULL, NULL);
+    if (run->options.sends)
+        run->options.sends(run->options.context, run->batch);
+    // What is lost is told by store_flush(), or to `done`.
+    store_commit_async(run->batch, done, context);
     run->batch = NULL;
     run->batch_bytes = 0;
     run->batch_is_wanted = false;
     run->wrote = true;
+}
+
+void run_batch_send(struct run *run)
+{
+    if (run->batch)
+        send(run, NULL, NULL);
+}
+
+void run_send(struct run *run)
+{
+    batch_of(run);
+    send(run, NULL, NULL);
+}
+
+void run_end(struct run *run, StoreDone *done, void *context)
+{
+    run_tell_dropped_logs(run);
+    run->end_ns = clock_monotonic_ns();
+    batch_of(run);
+    send(run, done, context);
 }
 
 static Status put_block(void *context, const Cid *cid, Bytes block,
