@@ -149,6 +149,8 @@ RunStep run_step(struct run *run, unsigned actions_max, uint64_t *until_ns)
     struct schedule_action action = {.verb = DO_NOTHING};
     *until_ns = 0;
     for (unsigned count = 0; count < actions_max; count++) {
+        if (executor_interrupted(run->executor))
+            run_cancel(run);
         if (run->lacking > 0)
             run_heal_calls(run);
         if (run->is_suspending && run->open_runs == 0)
@@ -213,8 +215,6 @@ static void loop(struct run *run)
     uint64_t until_ns;
     RunStep step;
     do {
-        if (executor_interrupted(run->executor))
-            run_cancel(run);
         step = run_step(run, ACTIONS, &until_ns);
         // Hand results over and serve blocks though there is other work.
         if (step == RUN_GOES_ON && run->open_runs > 0)
