@@ -134,14 +134,24 @@ $(B)/bench/%.o: CPPFLAGS += -Ibench
 $(B)/%.o: %.c $(B)/flags
 	$(compile)
 
-# Files that change when what they say does: the flags, and the directory that
-# is compiled in.
+# Files that change when what they say does: the flags, the directory that is
+# compiled in, and the names of the dashboard's files.
 STAMP_flags = $(CC) $(MODE_FLAGS) $(WARNINGS)
 STAMP_libexecdir = $(LIBEXECDIR)
-$(B)/flags $(B)/libexecdir: always
+STAMP_web-files = $(WEB_FILES)
+$(B)/flags $(B)/libexecdir $(B)/web-files: always
 	@mkdir -p $(@D)
 	@echo '$(STAMP_$(@F))' | cmp -s - $@ || echo '$(STAMP_$(@F))' > $@
 .PHONY: always
+
+# The dashboard's files with their sizes and hashes, for src/web/web.c.
+WEB_FILES := $(filter-out %.c %.h,$(wildcard src/web/*))
+WEB_LIST = $(B)/generated/web/files.h
+$(WEB_LIST): tools/web-files.sh $(WEB_FILES) $(B)/web-files
+	@mkdir -p $(@D)
+	@tools/web-files.sh > $@
+$(B)/src/web/web.o $(B)/src/web/web.tidy: $(WEB_LIST)
+$(B)/src/web/%.o: CPPFLAGS += -I$(B)/generated
 
 # The directory's name is a hash of all that goes in: if it is there, it is
 # up to date.
@@ -306,7 +316,7 @@ format: ## clang-format on every C file
 
 # clang-tidy is slow: a stamp for each file, remade when the file, a header it
 # includes or the configuration changes.
-TIDY_FLAGS = -std=c2x -D_GNU_SOURCE -DIPVM_LIBEXECDIR='""' -Isrc -Iinclude \
+TIDY_FLAGS = -std=c2x -D_GNU_SOURCE -DIPVM_LIBEXECDIR='""' -Isrc -Iinclude -I$(B)/generated \
   -include src/base/banned.h
 tidy: $(patsubst %.c,$(B)/%.tidy,$(wildcard src/*/*.c))
 $(B)/%.tidy: %.c .clang-tidy
