@@ -331,7 +331,8 @@ Status run_begin(struct executor *executor, struct modules *modules,
     run->trust = trust;
     // Its modules and inputs are below it: a long run keeps them. Without the
     // hold they may be missed later, which is told where it happens.
-    IGNORE(store_hold(run->store, &workflow->cid, NULL));
+    if (!run->options.is_rooted)
+        IGNORE(store_hold(run->store, &workflow->cid, NULL));
     *out = run;
     return STATUS_OK;
 }
