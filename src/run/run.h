@@ -61,6 +61,7 @@ struct run_options {
     bool no_heal;      /* what lacks a block is not helped: see heal.h */
     bool cross_check;  /* run each on the other engine too and compare */
     bool no_receipts;  /* nothing is kept that receipts are made from */
+    bool is_rooted;    /* a root keeps the workflow, so that no hold need */
     uint32_t tick_ms;  /* how often RUN_TICK; 0: never */
     struct lane *lane; /* whose turn its tasks take; NULL: the owner's */
     int32_t priority;  /* within the lane */
