@@ -10,6 +10,7 @@
 struct http_client;
 
 struct http_client *http_client_new(void);
+/* NULL is allowed. */
 void http_client_free(struct http_client *client);
 
 struct http_client_request {
@@ -24,6 +25,9 @@ struct http_client_request {
     /* Takes the answer's body as it comes, in place of `out->body`; false
      * stops with STATUS_CANCELLED. Not called for a status of 400 and above. */
     bool (*sink)(void *context, const void *data, size_t len);
+    /* Asked once a second and after each signal; true stops with
+     * STATUS_CANCELLED. May be NULL. */
+    bool (*is_stopped)(void *context);
     void *context;
     uint64_t timeout_ms; /* of the whole; 0: none, but 10 s to connect */
     size_t body_max;     /* of `out->body`; 0: 64 MiB */
@@ -33,10 +37,11 @@ struct http_client_answer {
     char type[100];
     char location[400];
     uint32_t retry_after_s;
-    struct buffer body; /* owned: buffer_deinit() */
+    struct buffer body; /* owned: buffer_deinit(), whatever is returned */
 };
 /* STATUS_OK: there is an answer, whatever its status. STATUS_NOT_FOUND: nobody
- * listens there. STATUS_IO: the connection broke; says where. */
+ * listens there. STATUS_IO: the connection broke, or took too long; says where.
+ * STATUS_INVALID: not an address. STATUS_LIMIT: the answer is too long. */
 Status http_client_ask(struct http_client *client,
                        const struct http_client_request *request,
                        struct http_client_answer *out, struct error *err);
