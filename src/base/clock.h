@@ -10,5 +10,7 @@ uint64_t clock_monotonic_ns(void);
 
 /* Seconds since 1970-01-01 UTC (CLOCK_REALTIME). */
 int64_t clock_wall_s(void);
+/* The same in milliseconds. */
+int64_t clock_wall_ms(void);
 
 #endif
