@@ -32,3 +32,11 @@ bench-content: ## content at full size, Kubo beside it (IPVM_KUBO=, or ipfs on P
 	+@$(MAKE) --no-print-directory MODE=release B=$(BUILD)/release benches
 	@IPVM_BENCH_FULL=1 tools/bench.sh $(BUILD)/bench-content.json \
 	  $(BUILD)/release/bench/bench_content
+
+# Other people's durable workflows, for the row of bench_node.
+.PHONY: bench-peers
+bench-peers: ## the same three steps in Restate, from npm
+	@{ read -r node; read -r packages; } < <(tools/node.sh bench/peers) && \
+	  mkdir -p $(BUILD)/peers && cp bench/peers/*.mjs $(BUILD)/peers/ && \
+	  ln -sfn "$$packages/node_modules" $(BUILD)/peers/node_modules && \
+	  "$$node" $(BUILD)/peers/restate.mjs 2> $(BUILD)/peers/restate.log

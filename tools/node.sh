@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# node.sh - a Node.js new enough for the peers of tests/conformance, and the
-# packages of its lock file, in a cache outside the clone.
+# node.sh - a Node.js new enough for the peers of tests and benchmarks, and the
+# packages of a directory's lock file, in a cache outside the clone.
 #
 #   node.sh --found     exit code 1 if there is no node and npm at all
-#   node.sh             prints two lines: the node program, and the directory
-#                       that has node_modules; makes both if need be
+#   node.sh [DIR]       prints two lines: the node program, and the directory
+#                       that has node_modules for DIR's package.json and lock
+#                       file (default tests/conformance); makes both if need be
 #
 # Debian 12's own Node.js is 18, too old: then npm's package `node` brings a
 # newer one.
@@ -15,7 +16,6 @@ cd "$(dirname "$0")/.."
 
 minimum=20
 newer=24.11.1
-lock=tests/conformance/package-lock.json
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/ipvm/node
 
 [[ ${1:-} != --found ]] || {
@@ -23,6 +23,8 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/ipvm/node
     exit
 }
 
+from=${1:-tests/conformance}
+lock=$from/package-lock.json
 quiet=(--no-audit --no-fund --no-update-notifier --loglevel=error)
 major() { "$1" --version 2> /dev/null | sed -n 's/^v\([0-9]*\)\..*/\1/p'; }
 
@@ -43,7 +45,7 @@ make_directory() {
 
 install_node() { npm install --prefix "$1" "${quiet[@]}" "node@$newer"; }
 install_peers() {
-    cp tests/conformance/package.json "$lock" "$1/"
+    cp "$from/package.json" "$lock" "$1/"
     npm ci --prefix "$1" "${quiet[@]}" --ignore-scripts
 }
 
