@@ -21,6 +21,7 @@ Promise.withResolvers ??= () => {
   return { promise, resolve, reject };
 };
 
+process.env.RESTATE_LOGGING = "ERROR"; // Before it is loaded.
 const require = createRequire(import.meta.url);
 const restate = await import("@restatedev/restate-sdk");
 const seconds = Number(process.argv[2] ?? 5);
