@@ -85,6 +85,13 @@ static Status fail_missing(struct descent *descent, const Cid *cid)
                 "block %.150s is not in the store", name);
 }
 
+static void tell(struct descent *descent, const Cid *cid, bool is_named)
+{
+    const struct content_find_options *options = descent->options;
+    if (options && options->visit)
+        options->visit(options->context, cid, is_named);
+}
+
 /* --- UnixFS -------------------------------------------------------------- */
 
 static Status get_block(void *context, Bytes cid, struct unixfs_block *out,
@@ -98,6 +105,8 @@ static Status get_block(void *context, Bytes cid, struct unixfs_block *out,
     if (status == STATUS_NOT_FOUND || status == STATUS_CORRUPT)
         descent->missing = name;
     TRY(status);
+    if (!cid_equal(&name, &descent->cid))
+        tell(descent, &name, false);
     *out = (struct unixfs_block){block_bytes(block), block};
     return STATUS_OK;
 }
@@ -286,6 +295,7 @@ static Status enter(struct descent *descent, struct content_found *out)
     if (++descent->hops > HOPS_MAX)
         return FAIL_HERE(descent, STATUS_LIMIT, "more than %d blocks",
                          HOPS_MAX);
+    tell(descent, &descent->cid, true);
     if (cid_codec(&descent->cid) == CODEC_DAG_PB && !descent->plain) {
         bool is_unixfs;
         TRY(enter_unixfs(descent, &is_unixfs));

@@ -24,10 +24,17 @@ struct content_found {
     Text rest;      /* if is_inside: the part of the path inside the block */
 };
 
+/* Told of each block that the path is gone down through, in order, from the
+ * root on; not of the one where it ends, unless it ends inside of it.
+ * `is_named` false: a part of a sharded directory, which has no name. */
+typedef void ContentVisit(void *context, const Cid *cid, bool is_named);
+
 struct content_find_options {
-    bool plain;       /* dag-pb as it stands, not as UnixFS */
-    bool stay_inside; /* stop at a link at the end instead of following it:
+    bool plain;          /* dag-pb as it stands, not as UnixFS */
+    bool stay_inside;    /* stop at a link at the end instead of following it:
                          is_inside, and the value is that link */
+    ContentVisit *visit; /* may be NULL */
+    void *context;
 };
 
 /* STATUS_INVALID: not a path, or it goes on where there is nothing to go down

@@ -223,6 +223,35 @@ static void plain_dag_pb_is_links_and_data(void **state)
     arena_deinit(&arena);
 }
 
+/* What a path is gone down through. */
+struct visits {
+    Cid cids[8];
+    size_t named, parts;
+};
+
+static void note_visit(void *context, const Cid *cid, bool is_named)
+{
+    struct visits *visits = context;
+    if (!is_named)
+        visits->parts++;
+    else if (visits->named < 8)
+        visits->cids[visits->named++] = *cid;
+}
+
+static struct visits visits_of(struct store *store, const Cid *cid,
+                               const char *rest)
+{
+    struct arena arena = {0};
+    struct content_found found;
+    struct visits visits = {.named = 0};
+    const struct content_find_options options = {.visit = note_visit,
+                                                 .context = &visits};
+    assert_ok(content_find(store, path_of(&arena, "", cid, rest), &options,
+                           &arena, &found, NULL));
+    arena_deinit(&arena);
+    return visits;
+}
+
 static void finds_names_in_a_sharded_directory(void **state)
 {
     struct place *place = *state;
@@ -248,6 +277,10 @@ static void finds_names_in_a_sharded_directory(void **state)
     }
     check_fails(&world, &root, "/file number 6000", STATUS_NOT_FOUND,
                 "no such name");
+    const struct visits visits =
+        visits_of(place->store, &root, "/file number 1");
+    assert_int_equal(visits.named, 1);
+    assert_true(visits.parts > 0);
     free(children);
 }
 
@@ -458,6 +491,26 @@ static void blocks_that_their_codec_forbids_are_named(void **state)
     check_fails(&world, &node, "/x", STATUS_INVALID, "protobuf");
 }
 
+static void tells_the_blocks_on_the_way(void **state)
+{
+    const struct world world = make_world(*state);
+    struct store *store = world.place->store;
+
+    struct visits visits = visits_of(store, &world.directory, "");
+    assert_int_equal(visits.named + visits.parts, 0);
+
+    visits = visits_of(store, &world.directory, "/sub//file");
+    assert_int_equal(visits.named, 2);
+    assert_true(cid_equal(&visits.cids[0], &world.directory));
+    assert_true(cid_equal(&visits.cids[1], &world.sub));
+
+    /* Where it ends inside of a block, that one too. */
+    visits = visits_of(store, &world.link, "/0/a/1/c");
+    assert_int_equal(visits.named, 3);
+    assert_true(cid_equal(&visits.cids[2], &world.map));
+    assert_int_equal(visits.parts, 0);
+}
+
 int main(void)
 {
 #define IN_PLACE(test)                                                        \
@@ -468,6 +521,7 @@ int main(void)
         IN_PLACE(stays_at_a_link_if_asked_to),
         IN_PLACE(plain_dag_pb_is_links_and_data),
         IN_PLACE(finds_names_in_a_sharded_directory),
+        IN_PLACE(tells_the_blocks_on_the_way),
         IN_PLACE(a_million_links_are_no_depth),
         IN_PLACE(the_longest_name_that_is_set_is_taken),
         IN_PLACE(all_spellings_lead_to_the_same),
