@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 
+#include "store/jobs_private.h"
 #include "store/memo_entry.h"
 #include "store/name.h"
 #include "store/pending.h"
@@ -263,6 +264,14 @@ static Status apply_operation(struct transaction *transaction,
         return name_apply(transaction, operation->key, operation->value, err);
     case OPERATION_PENDING:
         return pending_apply(transaction, operation->value, err);
+    case OPERATION_JOB:
+        return job_apply(transaction, operation->key, operation->value, err);
+    case OPERATION_JOB_REMOVE:
+        return job_apply_remove(transaction, operation->key, operation->value,
+                                err);
+    case OPERATION_JOURNAL_CUT:
+        return journal_apply_cut(transaction, operation->key, operation->value,
+                                 err);
     }
     ASSERT(false);
     return STATUS_INVALID;

@@ -9,15 +9,18 @@
 #include "store/tables.h"
 
 enum operation_kind {
-    OPERATION_BLOCK,    /* key multihash */
-    OPERATION_MEMO,     /* key concrete; value the entry's bytes */
-    OPERATION_SYMBOLIC, /* key symbolic; value as in the table; through */
-    OPERATION_WITHDRAW, /* key concrete */
-    OPERATION_KEEP,     /* key, value; the first writer wins */
-    OPERATION_PUT,      /* key, value; the last writer wins */
-    OPERATION_REMOVE,   /* key */
-    OPERATION_NAME,     /* key; value one version: seconds (8), CID */
-    OPERATION_PENDING,  /* value; the row's number is found when written */
+    OPERATION_BLOCK,       /* key multihash */
+    OPERATION_MEMO,        /* key concrete; value the entry's bytes */
+    OPERATION_SYMBOLIC,    /* key symbolic; value as in the table; through */
+    OPERATION_WITHDRAW,    /* key concrete */
+    OPERATION_KEEP,        /* key, value; the first writer wins */
+    OPERATION_PUT,         /* key, value; the last writer wins */
+    OPERATION_REMOVE,      /* key */
+    OPERATION_NAME,        /* key; value one version: seconds (8), CID */
+    OPERATION_PENDING,     /* value; the row's number is found when written */
+    OPERATION_JOB,         /* key; value a row of jobs_private.h */
+    OPERATION_JOB_REMOVE,  /* key; value when it was submitted (8) */
+    OPERATION_JOURNAL_CUT, /* key the job's; value the first to stay (8) */
 };
 
 struct operation {

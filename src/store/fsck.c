@@ -9,6 +9,7 @@
 
 #include "ipld/dag_cbor.h"
 #include "store/batch.h"
+#include "store/jobs_private.h"
 #include "store/log.h"
 #include "store/memo_entry.h"
 #include "store/store_private.h"
@@ -149,6 +150,8 @@ static const char *wrong_with(struct transaction *transaction,
         return check_token(key, value);
     if (table == TABLE_LOG)
         return check_log(transaction, key);
+    if (table_is_of_jobs(table))
+        return job_wrong(transaction, table, key, value);
     return is_note(table) ? check_note(table, value) : NULL;
 }
 
@@ -238,6 +241,11 @@ static const struct {
     {TABLE_RECEIPTS, "receipts"},
     {TABLE_LOG, "log"},
     {TABLE_TOKENS, "tokens"},
+    {TABLE_JOBS, "jobs"},
+    {TABLE_JOBS_OPEN, "jobs_open"},
+    {TABLE_JOBS_TIME, "jobs_time"},
+    {TABLE_JOURNAL, "journal"},
+    {TABLE_QUOTAS, "quotas"},
 };
 
 static Status check_table(struct store *store, size_t which, FsckRow *wrong,
@@ -370,6 +378,8 @@ static Status mend_row(struct transaction *transaction, const void *what,
     // One that began anew would contradict the heads that were signed.
     if (table == TABLE_LOG)
         return fail(err, STATUS_UNSUPPORTED, "%s", wrong);
+    if (table_is_of_jobs(table))
+        return job_mend(transaction, table, row->key, err);
     if (wrong == no_by_result)
         return add_by_result(transaction, row->key, err);
     if (table == TABLE_PENDING) // Its number is not used again.

@@ -42,7 +42,8 @@ Status fsck_blocks(struct store *store, const struct fsck_options *options,
 
 /* A row that is wrong. All of them can be removed, for each only says what
  * somebody can find out again; but for the state of a log of receipts, which
- * only a backup has. */
+ * only a backup has. A job whose row is damaged is forgotten with its journal:
+ * submitted again it is the same job, and finds what it had finished. */
 struct fsck_row {
     int table;              /* for fsck_mend_row() */
     const char *table_name; /* "memo" */

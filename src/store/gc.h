@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gc.h - removes what no root leads to, while everybody goes on working.
  *
- * Roots: pins, names with their history, what living processes hold, memo
- * results that are retained, and whatever was put or touched since a little
+ * Roots: pins, names with their history, jobs with their journals, what living
+ * processes hold, memo results that are retained, and whatever was put or touched since a little
  * before the collection began. A needed block that is damaged stops the
  * collection before it removes anything: it may have led to others.
  * Thread: any; one collection at a time in all processes. */

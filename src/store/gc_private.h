@@ -83,7 +83,8 @@ void mark_deinit(struct collector *collector);
 
 /* Pins and names. */
 Status roots_read(struct collector *collector, struct error *err);
-/* What was touched lately, and what is held; once the others are marked. */
+/* Jobs, what was touched lately, and what is held; once the others are marked:
+ * like what is written lately, jobs link computations that nobody stores. */
 Status roots_read_lately(struct collector *collector, struct error *err);
 /* What others touched or hold since the last look. */
 Status roots_again(struct collector *collector,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gc_roots.c - where keeping begins: pins, names, holds, and what was touched
- * lately. Memo results are in gc_memo.c.
+/* gc_roots.c - where keeping begins: pins, names, jobs, holds, and what was
+ * touched lately. Memo results are in gc_memo.c.
  *
  * The transaction that reads pins and names notes the last row of touched, so
  * that whatever becomes a root later has a row behind it.
@@ -9,11 +9,12 @@
 
 #include "store/gc_private.h"
 #include "store/hold.h"
+#include "store/jobs_private.h"
 #include "store/name.h"
 #include "store/pending.h"
 #include "store/touched.h"
 
-enum { PRUNED_AT_ONCE = 256 };
+enum { PRUNED_AT_ONCE = 256, ROWS_IN_ONE_READ = 1024 };
 
 void place_set(struct place *place, Bytes key)
 {
@@ -106,6 +107,73 @@ static bool add_pending(void *context, Bytes key, Bytes value)
     if (table_value_of_row(TABLE_PENDING, key, &value))
         pending_roots(value, add_pending_root, context);
     return true;
+}
+
+/* --- Jobs ---------------------------------------------------------------- */
+
+/* A walk over many rows, some in each transaction: what changes in between is
+ * in touched or in holds. */
+struct long_visit {
+    struct visit visit;
+    enum table table;
+    struct place at;
+    size_t in_read;
+};
+
+static bool add_job(struct visit *visit, Bytes key, Bytes value)
+{
+    struct job_row row;
+    visit->is_damaged = !job_row_read(key, value, &row);
+    for (unsigned index = 0; !visit->is_damaged && index < row.root_count;
+         index++)
+        mark_add(visit->collector, cid_bytes(&row.roots[index]));
+    return !visit->is_damaged;
+}
+
+/* Results of tasks that are over: a job that goes on, be it in a year, finds
+ * them. */
+static bool add_journal(struct visit *visit, Bytes events)
+{
+    journal_links(events, add_cid, visit->collector);
+    return true;
+}
+
+static bool add_row_of_jobs(void *context, Bytes key, Bytes value)
+{
+    struct long_visit *visit = context;
+    if (visit->in_read++ == ROWS_IN_ONE_READ)
+        return false;
+    place_set(&visit->at, key);
+    visit->visit.is_damaged = !table_value_of_row(visit->table, key, &value);
+    return !visit->visit.is_damaged &&
+           (visit->table == TABLE_JOBS ? add_job(&visit->visit, key, value)
+                                       : add_journal(&visit->visit, value));
+}
+
+/* Marks as it goes, so that what is to be followed does not pile up. */
+static Status add_rows_of_jobs(struct collector *collector, enum table table,
+                               struct error *err)
+{
+    struct long_visit visit = {.visit = {.collector = collector},
+                               .table = table};
+    do {
+        struct transaction transaction;
+        visit.in_read = 0;
+        TRY(tables_read(collector->store->tables, &transaction, err));
+        Status status =
+            transaction_walk_from(&transaction, table, place_bytes(&visit.at),
+                                  add_row_of_jobs, &visit, err);
+        transaction_end(&transaction);
+        TRY(status);
+        if (visit.visit.is_damaged)
+            return fail(err, STATUS_CORRUPT,
+                        "a row of %s is damaged, so what it kept is not "
+                        "known; nothing was removed: run `ipvm fsck --repair` "
+                        "first",
+                        table == TABLE_JOBS ? "jobs" : "journal");
+        TRY(mark_all(collector, err));
+    } while (visit.in_read > ROWS_IN_ONE_READ);
+    return STATUS_OK;
 }
 
 /* --- Touched, again ------------------------------------------------------ */
@@ -220,7 +288,10 @@ Status roots_read_lately(struct collector *collector, struct error *err)
             transaction_walk(&transaction, TABLE_PENDING, (Bytes){NULL, 0},
                              add_pending, collector, err);
     transaction_end(&transaction);
-    return status == STATUS_OK ? read_holds(collector, false, err) : status;
+    TRY(status);
+    TRY(add_rows_of_jobs(collector, TABLE_JOBS, err));
+    TRY(add_rows_of_jobs(collector, TABLE_JOURNAL, err));
+    return read_holds(collector, false, err);
 }
 
 Status roots_again(struct collector *collector,

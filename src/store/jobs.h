@@ -23,7 +23,7 @@ enum {
 struct job_row {
     Hash id;              /* of the invocation's signed payload */
     bool is_open;         /* not over: found by job_each_open() */
-    int64_t submitted_ms; /* since 1970; never changes */
+    int64_t submitted_ms; /* since 1970, not negative; never changes */
     /* What it keeps, with all below: its workflow, its invocation, journal
      * segments, what it came to. */
     Cid roots[JOB_ROOTS_MAX];
@@ -36,7 +36,9 @@ void store_batch_job(struct store_batch *batch, const struct job_row *row);
 /* With its journal; its blocks go at the next collection. */
 void store_batch_job_remove(struct store_batch *batch, const Hash *id,
                             int64_t submitted_ms);
-/* Events from number `first` on, the layer's own bytes. */
+/* Events from number `first` on: DAG-CBOR items, one behind the other. What they
+ * link stays as long as they do, so that results that a job finished are hits
+ * for it in a year; a segment that replaces them has to link it, too. */
 void store_batch_journal(struct store_batch *batch, const Hash *id,
                          uint64_t first, Bytes events);
 /* Rows that begin before number `below`: they are in a segment now. */
@@ -48,7 +50,7 @@ Status job_get(struct store *store, const Hash *id, struct arena *arena,
                struct job_row *out, struct error *err);
 /* Until `each` is false; it may use the store. */
 typedef bool JobEach(void *context, const struct job_row *row);
-/* Ten thousand open ones among millions that are over cost ten thousand. */
+/* Those that came first are told first. Ten thousand open ones among millions that are over cost ten thousand. */
 Status job_each_open(struct store *store, JobEach *each, void *context,
                      struct error *err);
 /* Newest first, from behind `after` (NULL: the newest). */
@@ -59,7 +61,7 @@ struct job_place {
 Status job_each(struct store *store, const struct job_place *after,
                 JobEach *each, void *context, struct error *err);
 /* Rows that hold events of number `from` and later, ascending: the first may
- * begin before it. */
+ * begin before it. `each` may use the store. A damaged row is not told. */
 typedef bool JournalEach(void *context, uint64_t first, Bytes events);
 Status journal_each(struct store *store, const Hash *id, uint64_t from,
                     JournalEach *each, void *context, struct error *err);
@@ -85,7 +87,7 @@ struct job_retention {
     uint64_t keep_s;    /* those submitted before that; 0: no bound */
     uint64_t count_max; /* the oldest beyond so many; 0: no bound */
     uint64_t bytes_max; /* the oldest beyond so many bytes of rows, journals
-                           and segments; 0: no bound */
+                           and root blocks; 0: no bound */
 };
 /* A job whose CID (dag-cbor of its id), workflow or outcome is pinned stays. In
  * small transactions; `*removed` also when it fails. */

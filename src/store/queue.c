@@ -202,7 +202,8 @@ static bool only_removes(struct store_batch *const *group, size_t count)
     for (size_t index = 0; index < count; index++)
         for (const struct operation *each = group[index]->first; each;
              each = each->next)
-            if (each->kind != OPERATION_REMOVE)
+            if (each->kind != OPERATION_REMOVE &&
+                each->kind != OPERATION_JOB_REMOVE)
                 return false;
     return count > 0;
 }

@@ -20,17 +20,23 @@ static bool copy_row(void *context, Bytes key, Bytes value)
     return true;
 }
 
-Status rows_read(struct store *store, enum table table, Bytes prefix,
-                 struct rows *out, struct error *err)
+Status rows_read_durable(struct store *store, enum table table, Bytes prefix,
+                         struct rows *out, struct error *err)
 {
     struct copying copying = {table, out};
     struct transaction transaction;
     *out = (struct rows){0};
     out->last = &out->first;
-    queue_settle(store->queue);
     TRY(tables_read(store->tables, &transaction, err));
     Status status =
         transaction_walk(&transaction, table, prefix, copy_row, &copying, err);
     transaction_end(&transaction);
     return status;
+}
+
+Status rows_read(struct store *store, enum table table, Bytes prefix,
+                 struct rows *out, struct error *err)
+{
+    queue_settle(store->queue);
+    return rows_read_durable(store, table, prefix, out, err);
 }

@@ -21,5 +21,8 @@ struct rows {
  * checksum is wrong are not there. */
 Status rows_read(struct store *store, enum table table, Bytes prefix,
                  struct rows *out, struct error *err);
+/* The same without waiting: what is durable. */
+Status rows_read_durable(struct store *store, enum table table, Bytes prefix,
+                         struct rows *out, struct error *err);
 
 #endif

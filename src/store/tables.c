@@ -51,6 +51,8 @@ static bool is_checked(enum table table)
            table == TABLE_NAMES || table == TABLE_TOUCHED ||
            table == TABLE_REVOCATIONS || table == TABLE_REPLAYS ||
            table == TABLE_PENDING || table == TABLE_RECEIPTS ||
+           table == TABLE_JOBS || table == TABLE_JOURNAL ||
+           table == TABLE_QUOTAS ||
            (table >= TABLE_NOTE_FILE && table <= TABLE_NOTE_LAST_RUN);
 }
 
@@ -182,6 +184,13 @@ Status transaction_last(struct transaction *transaction, enum table table,
                         Bytes *key, struct error *err)
 {
     return transaction->tables->methods->last(transaction, table, key, err);
+}
+
+Status transaction_floor(struct transaction *transaction, enum table table,
+                         Bytes bound, Bytes *key, struct error *err)
+{
+    return transaction->tables->methods->floor(transaction, table, bound, key,
+                                               err);
 }
 
 Status tables_copy(struct tables *tables, int file, struct error *err)

@@ -40,6 +40,11 @@ enum table {
     TABLE_LOG,
     TABLE_HEADS,
     TABLE_TOKENS,
+    TABLE_JOBS, /* the next five: jobs.h, in the order of jobs_private.h */
+    TABLE_JOBS_OPEN,
+    TABLE_JOBS_TIME,
+    TABLE_JOURNAL,
+    TABLE_QUOTAS,
     TABLE_COUNT
 };
 
@@ -96,6 +101,8 @@ struct tables_methods {
                         struct error *err);
     Status (*last)(struct transaction *transaction, enum table table,
                    Bytes *key, struct error *err);
+    Status (*floor)(struct transaction *transaction, enum table table,
+                    Bytes bound, Bytes *key, struct error *err);
     Status (*copy)(struct tables *tables, int file, struct error *err);
     Status (*grow)(struct tables *tables, struct error *err);
     Status (*stat)(struct transaction *transaction, enum table table,
@@ -155,6 +162,9 @@ Status transaction_walk_from(struct transaction *transaction, enum table table,
  * table is empty. */
 Status transaction_last(struct transaction *transaction, enum table table,
                         Bytes *key, struct error *err);
+/* The greatest key that is not above `bound`, which is not empty; the same. */
+Status transaction_floor(struct transaction *transaction, enum table table,
+                         Bytes bound, Bytes *key, struct error *err);
 /* What a walk gives of a table with checksums still ends in one. Takes it off;
  * false if it is wrong. Nothing to do for the other tables. */
 bool table_value_of_row(enum table table, Bytes key, Bytes *row);

@@ -275,6 +275,33 @@ static Status lmdb_last(struct transaction *transaction, enum table table,
     return STATUS_OK;
 }
 
+static Status lmdb_floor(struct transaction *transaction, enum table table,
+                         Bytes bound, Bytes *out, struct error *err)
+{
+    struct lmdb_tables *lmdb = lmdb_of_transaction(transaction);
+    MDB_cursor *cursor;
+    MDB_val key = value_of(bound), value;
+    if (lmdb->databases[table] == DATABASE_MISSING)
+        return STATUS_NOT_FOUND;
+    int result =
+        mdb_cursor_open(transaction->handle, lmdb->databases[table], &cursor);
+    if (result != 0)
+        return lmdb_fail(lmdb, result, "cannot read", err);
+    // The first one that is not below, and if it is above the one before it.
+    result = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    if (result == MDB_NOTFOUND)
+        result = mdb_cursor_get(cursor, &key, &value, MDB_LAST);
+    else if (result == 0 && !bytes_equal(bytes_of_value(key), bound))
+        result = mdb_cursor_get(cursor, &key, &value, MDB_PREV);
+    mdb_cursor_close(cursor);
+    if (result == MDB_NOTFOUND)
+        return STATUS_NOT_FOUND;
+    if (result != 0)
+        return lmdb_fail(lmdb, result, "cannot read", err);
+    *out = bytes_of_value(key);
+    return STATUS_OK;
+}
+
 static Status lmdb_stat(struct transaction *transaction, enum table table,
                         struct table_stat *out, struct error *err)
 {
@@ -331,6 +358,7 @@ const struct tables_methods lmdb_methods = {
     .walk = lmdb_walk,
     .walk_from = lmdb_walk_from,
     .last = lmdb_last,
+    .floor = lmdb_floor,
     .copy = lmdb_copy,
     .grow = lmdb_grow,
     .stat = lmdb_stat,

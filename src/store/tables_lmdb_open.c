@@ -50,6 +50,11 @@ static const char *const database_names[TABLE_COUNT] = {
     [TABLE_LOG] = "log",
     [TABLE_HEADS] = "heads",
     [TABLE_TOKENS] = "tokens",
+    [TABLE_JOBS] = "jobs",
+    [TABLE_JOBS_OPEN] = "jobs_open",
+    [TABLE_JOBS_TIME] = "jobs_time",
+    [TABLE_JOURNAL] = "journal",
+    [TABLE_QUOTAS] = "quotas",
 };
 
 /* LMDB says EIO when a write is cut short, which is how a disk (or a limit on

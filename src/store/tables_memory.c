@@ -196,6 +196,22 @@ static Status memory_last(struct transaction *transaction, enum table table,
     return out->data ? STATUS_OK : STATUS_NOT_FOUND;
 }
 
+static Status memory_floor(struct transaction *transaction, enum table table,
+                           Bytes bound, Bytes *out,
+                           [[maybe_unused]] struct error *err)
+{
+    const struct memory_tables *memory = transaction->handle;
+    const struct map *map = &memory->maps[table];
+    const struct map_entry *each;
+    size_t cursor = 0;
+    *out = (Bytes){NULL, 0};
+    while ((each = map_next(map, &cursor)))
+        if (bytes_compare(each->key, bound) <= 0 &&
+            (!out->data || bytes_compare(each->key, *out) > 0))
+            *out = each->key;
+    return out->data ? STATUS_OK : STATUS_NOT_FOUND;
+}
+
 static Status memory_copy([[maybe_unused]] struct tables *tables,
                           [[maybe_unused]] int file, struct error *err)
 {
@@ -232,6 +248,7 @@ static const struct tables_methods memory_methods = {
     .walk = memory_walk,
     .walk_from = memory_walk_from,
     .last = memory_last,
+    .floor = memory_floor,
     .copy = memory_copy,
     .grow = memory_grow,
     .stat = memory_stat,

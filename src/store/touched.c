@@ -3,6 +3,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "store/jobs_private.h"
 #include "store/memo_entry.h"
 #include "store/name.h"
 
@@ -69,6 +70,11 @@ static void add(struct writing *writing, Bytes cid)
     buffer_add_bytes(&writing->row, cid);
 }
 
+static void add_root(void *context, Bytes cid)
+{
+    add(context, cid);
+}
+
 static void add_operation(struct writing *writing,
                           const struct operation *operation)
 {
@@ -86,6 +92,8 @@ static void add_operation(struct writing *writing,
     else if (operation->kind == OPERATION_PUT &&
              operation->table == TABLE_PINS)
         add(writing, operation->key);
+    else if (operation->kind == OPERATION_JOB)
+        job_operation_roots(value, add_root, writing);
 }
 
 Status touched_write(struct transaction *transaction,

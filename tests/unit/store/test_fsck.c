@@ -221,6 +221,15 @@ static const struct {
     {TABLE_PENDING, true, 8, {long_key, 60}, "checksum"},
     {TABLE_RECEIPTS, true, 64, {long_key, 60}, "checksum"},
     {TABLE_TOKENS, false, 32, {long_key, 60}, "named after"},
+    {TABLE_JOBS, true, 32, {long_key, 60}, "checksum"},
+    {TABLE_JOBS, false, 32, {long_key, 11}, "cannot be read"},
+    {TABLE_JOBS_OPEN, true, 40, {NULL, 0}, "not there"},
+    {TABLE_JOBS_OPEN, true, 39, {NULL, 0}, "no time and job"},
+    {TABLE_JOBS_TIME, true, 40, {NULL, 0}, "not there"},
+    {TABLE_JOURNAL, true, 40, {long_key, 9}, "checksum"},
+    {TABLE_JOURNAL, false, 40, {long_key, 9}, "not there"},
+    {TABLE_JOURNAL, false, 41, {long_key, 9}, "no job and number"},
+    {TABLE_QUOTAS, true, 4, {long_key, 9}, "checksum"},
 };
 
 static void rows_that_are_wrong_are_found_and_mended(void **state)
