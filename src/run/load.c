@@ -66,6 +66,9 @@ static Status whole_path(const struct reading *reading, Text path,
                   ? snprintf(out, PATH_ROOM, "%.*s", TEXT_ARG(path))
                   : snprintf(out, PATH_ROOM, "%s/%.*s", reading->directory,
                              TEXT_ARG(path));
+    if (reading->loader->no_files)
+        return fail(err, STATUS_INVALID,
+                    "files are not read here: add it and name its CID");
     if (path.len == 0 || memchr(path.data, '\0', path.len))
         return fail(err, STATUS_INVALID, "it is no path");
     if (len < 0 || len >= PATH_ROOM)

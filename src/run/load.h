@@ -15,6 +15,7 @@ struct loader {
     struct executor *executor;
     struct modules *modules;
     struct content_add_options add;
+    bool no_files; /* all is named by CID: paths come from somebody else */
 };
 
 /* By path, by CID, or "-": standard input. Errors in a file begin with

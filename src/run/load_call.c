@@ -41,6 +41,9 @@ static Status content_word(const struct loader *loader,
 {
     struct store *store = executor_store(loader->executor);
     Cid cid;
+    if (loader->no_files && !cid_is_path(text_of(word + 1)))
+        return fail(err, STATUS_INVALID,
+                    "files are not read here: add it and name its CID");
     if (strcmp(word, "-") == 0)
         TRY(content_add_file(store, STDIN_FILENO, "standard input",
                              &loader->add, &cid, err));
@@ -137,6 +140,8 @@ Status load_module(const struct loader *loader, const char *path_or_cid,
     // A file whose name is a CID can be given as ./NAME.
     if (cid_is_path(text_of(path_or_cid)))
         return content_resolve(store, text_of(path_or_cid), out, err);
+    if (loader->no_files)
+        return fail(err, STATUS_INVALID, "a module is named by its CID here");
     return content_add_path(store, path_or_cid, &loader->add, out, err);
 }
 
