@@ -24,6 +24,7 @@ struct node_config {
     uint64_t task_time_ms_max;
     uint32_t queue_max;         /* open jobs; beyond: 429 */
     uint32_t subject_queue_max; /* of one subject that is not the owner */
+    uint32_t subject_tasks_max; /* in a workflow of such a subject */
     uint32_t active_max;        /* jobs with a run in memory */
     uint32_t owner_weight;      /* of lanes; others have 1 */
     uint64_t body_max;          /* bytes of a request */
@@ -42,10 +43,14 @@ void node_config_default(struct node_config *out);
  * name file, line, key. */
 Status node_config_read(const char *path, struct node_config *out,
                         struct error *err);
+/* The same of a file's bytes; errors begin "LINE:COLUMN: ". */
+Status node_config_read_bytes(Bytes bytes, struct node_config *out,
+                              struct error *err);
 /* One setting by its key, as `--set key=value` gives it. */
 Status node_config_set(struct node_config *config, Text key, Text value,
                        struct error *err);
-/* The whole file with every default commented, and words for each. */
+/* The whole file with every default commented, and words for each: with the
+ * "#" before the keys taken away, it reads as the defaults. */
 void node_config_print(struct buffer *out);
 
 #endif

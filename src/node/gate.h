@@ -50,16 +50,23 @@ struct gate_request {
     const Hash *job; /* the one it is about, or NULL */
     const Cid *cid;  /* the content it is about, or NULL */
 };
-/* Who asks: by whom jobs are submitted, and whose lane they take. */
+/* Who asks. All zero where nobody does and nobody need. */
 struct principal {
     Did did;
     bool is_owner;
     bool is_session; /* by a cookie: changes need the header against CSRF */
+    bool all_jobs;   /* may read (or control) anybody's, as the capability
+                        says; else only those that are of `did` */
 };
 /* STATUS_DENIED: `refusal->rule` and its words say why; with nobody asking,
- * CHAIN_INVALID_CLAIM. A token that was let in before is looked up by its hash;
- * revocation and time are checked again. The arguments of a token that is no
- * submission may name "job" or "cid": then it is about those only. */
+ * CHAIN_INVALID_CLAIM. STATUS_INVALID: the bearer is no container of tokens.
+ * A token that was let in before is looked up by its hash; revocation and time
+ * are checked again. The arguments of a token that is no submission may name
+ * "job" or "cid": then it is about those only; one to control a job must. It
+ * expires, within BEARER_AHEAD_MAX_S; one that changes a job or the node, or
+ * brings a submission of the owner's, is taken once. Without a job,
+ * MAY_READ_JOB is for lists: of one's own where !all_jobs. */
+enum { BEARER_BYTES_MAX = 64 << 10, BEARER_AHEAD_MAX_S = 3600 };
 Status gate_enter(struct gate *gate, const struct gate_request *request,
                   struct principal *out, struct chain_refusal *refusal,
                   struct error *err);
@@ -78,10 +85,14 @@ void gate_end_session(struct gate *gate, Text cookie);
 
 struct submission;
 
-/* By a container: an invocation of /workflow/run and its proofs. The workflow
- * is loaded and each task checked against the chain (FORMATS section 7); its
- * blocks must be here. STATUS_NOT_FOUND names a block that is not. Whoever was
- * let in pays with his quota when tasks run. */
+/* By a container: an invocation of /workflow/run, which expires within a day,
+ * and its proofs. The workflow is loaded and each task checked against the
+ * chain (FORMATS section 7); its blocks must be here. STATUS_NOT_FOUND names a
+ * block that is not: by then the chain itself was found good, so that blocks
+ * that came with it may be imported, and it be asked again. STATUS_INVALID:
+ * what cannot be read, and where; STATUS_LIMIT: a bound, named. Whoever was let
+ * in pays with his quota when tasks run. */
+enum { SUBMISSION_BYTES_MAX = 256 << 10, SUBMISSION_AHEAD_MAX_S = 86400 };
 Status gate_submission(struct gate *gate, Bytes container,
                        struct submission **out, struct chain_refusal *refusal,
                        struct error *err);
@@ -95,7 +106,9 @@ Status gate_own_submission(struct gate *gate, const struct job_terms *terms,
 struct root;
 struct submission_facts {
     Hash id;
-    Did subject;     /* who invoked it: its lane, and whose job it is */
+    Did subject; /* who invoked it: whose job it is */
+    Did lane;    /* whose share it takes: the owner's, or of him to whom the
+                        owner delegated, however many he passed it on to */
     uint32_t weight; /* of the lane; from the configuration */
     struct job_terms terms;
     Bytes container;           /* with all proofs; kept as a raw block */
@@ -110,8 +123,9 @@ struct workflow *submission_take_workflow(struct submission *submission);
 struct authorised *submission_take_authorised(struct submission *submission);
 void submission_free(struct submission *submission);
 
-/* After a restart: the same from what was kept. No signature is verified twice;
- * revocations are asked when tasks run. */
+/* After a restart: the same from what was kept, but for the workflow, which is
+ * left to be loaded when it is run. No signature is verified twice; revocations
+ * are asked when tasks run. */
 Status gate_restore(struct gate *gate, Bytes container,
                     struct submission **out, struct error *err);
 

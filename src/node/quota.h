@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* quota.h - totals that the owner registers under a name, which delegations
  * then require (`.quota == "<id>"`), and what was used of them. Counted in
- * memory, written with the batches of the results that were paid for.
+ * memory, written with the batches of the results that were paid for. Tasks that
+ * run when a total is passed are let finish: it is passed by what they take.
  * Thread: any; does its own locking. */
 #ifndef IPVM_NODE_QUOTA_H
 #define IPVM_NODE_QUOTA_H
@@ -20,6 +21,11 @@ struct quota_used {
     uint64_t time_ns, bytes, fuel;
     uint32_t tasks; /* now */
 };
+
+enum { QUOTA_NAME_MAX = 128 };
+/* [A-Za-z0-9_.:-], 1 … QUOTA_NAME_MAX: it stands in addresses and policies.
+ * STATUS_INVALID otherwise. */
+Status quota_id_check(Text id, struct error *err);
 
 struct quotas;
 Status quotas_open(struct store *store, struct quotas **out,
@@ -42,7 +48,8 @@ void quotas_each(struct quotas *quotas, QuotaTold *each, void *context);
  * STATUS_BUSY: as many of its tasks run as may at once; later. STATUS_NOT_FOUND:
  * it was removed. */
 Status quota_begin(struct quotas *quotas, Text id, struct error *err);
-/* It is over; what it took is written with `batch` (NULL: with the next). */
+/* It is over; what it took is written with `batch` (NULL: with the next).
+ * Batches go to the store in the order of these calls. */
 void quota_end(struct quotas *quotas, Text id, const struct quota_used *cost,
                struct store_batch *batch);
 

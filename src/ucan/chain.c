@@ -4,7 +4,8 @@
  *     tokens[0] ─▶ tokens[1] ─▶ … ─▶ tokens[count], the invocation
  *
  * True of a struct authorised:
- *  1. Each of its tokens has the signature of its issuer.
+ *  1. Each of its tokens has the signature of its issuer; of a restored
+ *     invocation, this was so when it was kept.
  *  2. tokens[0] was issued by the subject, each next one by the audience of
  *     the one before it.
  *  3. When it was made, nothing else in chain.h was broken. */
@@ -192,9 +193,10 @@ static Status check_policy(struct check *check, size_t index)
     const struct token *token = check->tokens[index];
     char field[32];
     size_t failed = 0;
+    size_t *work = check->options->work ? check->options->work : &check->work;
     // What is not known yet is asked again when it is: chain_recheck().
     if (policy_check_within(token->pol, check->args, check->options->unknown,
-                            check->options->unknown_context, &check->work,
+                            check->options->unknown_context, work,
                             &failed) == POLICY_FALSE) {
         snprintf(field, sizeof field, ".pol[%zu]", failed);
         return chain_refuse(check, CHAIN_MATCH_ERROR, &token->cid, field,
@@ -288,6 +290,19 @@ static struct authorised *authorised_new(struct token *invocation,
     return authorised;
 }
 
+/* What the checks came to; gives back what was gathered if they failed. */
+static Status conclude(const struct check *check, Status status,
+                       struct token *invocation, struct authorised **out)
+{
+    if (status == STATUS_OK) {
+        *out = authorised_new(invocation, check);
+        return STATUS_OK;
+    }
+    for (size_t index = 0; index < check->count; index++)
+        proof_unref(check->proofs[index]);
+    return status;
+}
+
 Status chain_authorise(struct token *invocation,
                        const struct chain_options *options,
                        struct authorised **out, struct chain_refusal *refusal,
@@ -304,14 +319,36 @@ Status chain_authorise(struct token *invocation,
         .refusal = refusal,
         .err = err,
     };
-    Status status = check_all(&check);
-    if (status == STATUS_OK) {
-        *out = authorised_new(invocation, &check);
-        return STATUS_OK;
+    return conclude(&check, check_all(&check), invocation, out);
+}
+
+static Status check_joined(struct check *check)
+{
+    TRY(check_about(check));
+    TRY(chain_gather(check));
+    for (size_t index = 0; index < check->count; index++) {
+        TRY(check_signature(check, index));
+        TRY(check_subject(check, index));
+        TRY(check_alignment(check, index));
     }
-    for (size_t index = 0; index < check.count; index++)
-        proof_unref(check.proofs[index]);
-    return status;
+    return STATUS_OK;
+}
+
+Status chain_restore(struct token *invocation,
+                     const struct chain_options *options,
+                     struct authorised **out, struct chain_refusal *refusal,
+                     struct error *err)
+{
+    ASSERT(invocation->kind == TOKEN_INVOCATION);
+    struct check check = {
+        .options = options,
+        .invocation = invocation,
+        .cmd = invocation->cmd,
+        .args = invocation->args,
+        .refusal = refusal,
+        .err = err,
+    };
+    return conclude(&check, check_joined(&check), invocation, out);
 }
 
 void authorised_free(struct authorised *authorised)

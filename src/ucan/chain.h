@@ -96,7 +96,10 @@ struct chain_options {
     void *unknown_context;
     bool rc1_too;
     struct chain_cache *cache; /* NULL: none */
-    ChainHeld *held;           /* may be NULL */
+    /* What policies may still cost, for several checks that are one request:
+     * taken from it. NULL: CHAIN_WORK_MAX for each. */
+    size_t *work;
+    ChainHeld *held; /* may be NULL */
     void *held_context;
 };
 
@@ -111,6 +114,14 @@ Status chain_authorise(struct token *invocation,
                        const struct chain_options *options,
                        struct authorised **out, struct chain_refusal *refusal,
                        struct error *err);
+/* The same of one that was authorised before, after a restart: its proofs are
+ * gathered, verified where the cache has them not, and must join; its own
+ * signature, time, policies and revocations are not asked. Only for bytes that
+ * nobody else could have written. */
+Status chain_restore(struct token *invocation,
+                     const struct chain_options *options,
+                     struct authorised **out, struct chain_refusal *refusal,
+                     struct error *err);
 void authorised_free(struct authorised *authorised);
 
 const struct token *authorised_invocation(const struct authorised *authorised);
