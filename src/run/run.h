@@ -68,6 +68,7 @@ struct run_options {
     /* What a task gets that asks for no memory, and the most that any gets; 0:
      * the host's own. */
     uint64_t memory_default, memory_max, time_ms_max;
+    uint64_t fuel_max;     /* the most that any gets; 0: no bound */
     uint64_t memory_total; /* bytes of its running tasks; 0: the executor's */
     /* For each task true if it is to run though the memo has it; with all that
      * await one. Borrowed; NULL: none. */
@@ -79,6 +80,9 @@ struct run_options {
     /* A batch with its results is about to be given to the store: what becomes
      * durable with them is added. May be NULL. */
     RunSends *sends;
+    /* As of store_commit_async(), of each batch but that of run_end(); with
+     * `context`, which may outlive the run by these. May be NULL. */
+    StoreDone *kept;
     /* It has something to do: run_step() may be called. From inside
      * executor_poll(), of this run or another's. May be NULL. */
     RunWoken *woken;
@@ -135,6 +139,10 @@ uint64_t run_elapsed_ns(const struct run *run);
 /* Nanoseconds since a running task was started, else 0. */
 uint64_t run_task_elapsed_ns(const struct run *run, uint32_t task);
 
+/* The arguments of a task that RunAuthorise is asked about, its promises
+ * resolved, decoded into `arena`. */
+Status run_args(struct run *run, uint32_t task, struct arena *arena,
+                Value *out, struct error *err);
 /* The result block's map of a task that has one, decoded into `arena`. */
 Status run_result(const struct run *run, uint32_t task, struct arena *arena,
                   struct result *out, struct error *err);

@@ -26,12 +26,15 @@ struct run_call {
     Hash concrete;
     struct block *block; /* the concrete computation */
     struct limits limits;
+    bool memory_counts; /* it is known what it may take: else the default,
+                           which is all that a guest can have */
     Cid module;
     struct module_form form;
     uint64_t ticket; /* 0: waiting for its module */
     uint64_t leased_ns;
     bool is_lacking;            /* a block: for run_heal_calls() */
     char lack[RUN_MESSAGE_MAX]; /* if so: the words for it */
+    bool is_paused;             /* others have their turn */
     bool is_checking;           /* the second run of a cross-check */
     struct buffer first; /* output of the first run, for a cross-check */
     struct run_outcome first_outcome;
@@ -257,15 +260,27 @@ static void call_done(void *context, const struct run_outcome *outcome)
 /* It is in the runner's hands. */
 static void call_begun(void *context, uint64_t ticket)
 {
-    const struct run_call *call = context;
+    struct run_call *call = context;
     struct run *run = call->run;
     uint64_t now = clock_monotonic_ns();
     (void)ticket;
-    run->tasks[call->task].started_ns = now;
     schedule_begun(run->schedule, call->task,
                    (now - run->start_ns) / 1000000U);
-    if (!call->is_checking)
-        run_tell(run, RUN_TASK_STARTED, call->task);
+    if (!call->is_paused) {
+        run->tasks[call->task].started_ns = now;
+        if (!call->is_checking)
+            run_tell(run, RUN_TASK_STARTED, call->task);
+    }
+    call->is_paused = false;
+}
+
+/* Its time stands still: the runner has the rest of its limit. */
+static void call_paused(void *context, uint64_t ticket)
+{
+    struct run_call *call = context;
+    (void)ticket;
+    call->is_paused = true;
+    schedule_not_begun(call->run->schedule, call->task);
 }
 
 static void call_logs(void *context, uint64_t ticket, LogLevel level,
@@ -304,7 +319,7 @@ static void call_submit(struct run_call *call,
         .input = block_bytes(call->block),
         .description = ready->description,
         .artifact = ready->artifact,
-        .memory_need = call->limits.memory,
+        .memory_need = call->memory_counts ? call->limits.memory : 0,
     };
     struct error err = {0};
     if (call->is_checking) // Fuel differs between engines; time and memory do
@@ -315,6 +330,7 @@ static void call_submit(struct run_call *call,
     const struct executor_client client = {
         .done = call_done,
         .begun = call_begun,
+        .paused = call_paused,
         .log = call_logs,
         .context = call,
         .lane = run->options.lane,
@@ -391,6 +407,9 @@ static void bound_limits(const struct run *run, struct limits *limits)
                                                  : LIMIT_MEMORY_DEFAULT;
     if (options->memory_max && limits->memory > options->memory_max)
         limits->memory = options->memory_max;
+    if (options->fuel_max &&
+        (limits->fuel == 0 || limits->fuel > options->fuel_max))
+        limits->fuel = options->fuel_max;
     if (options->time_ms_max && limits->time_ms > options->time_ms_max)
         limits->time_ms = options->time_ms_max;
 }
@@ -409,6 +428,7 @@ void run_start(struct run *run, uint32_t task, const struct limits *limits)
         .limits = *limits,
         .form = {.engine = executor_options(run->executor)->engine,
                  .metered = run->options.metered || limits->fuel > 0},
+        .memory_counts = limits->memory > 0 || run->options.memory_default > 0,
     };
     bound_limits(run, &call->limits);
     buffer_init(&call->first, LIMIT_RESULT_BYTES);

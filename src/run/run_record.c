@@ -28,6 +28,10 @@ static void send(struct run *run, StoreDone *done, void *context)
     buffer_clear(&run->pending);
     if (run->options.sends)
         run->options.sends(run->options.context, run->batch);
+    if (!done && run->options.kept) {
+        done = run->options.kept;
+        context = run->options.context;
+    }
     // What is lost is told by store_flush(), or to `done`.
     store_commit_async(run->batch, done, context);
     run->batch = NULL;
@@ -51,6 +55,7 @@ void run_send(struct run *run)
 void run_end(struct run *run, StoreDone *done, void *context)
 {
     run_tell_dropped_logs(run);
+    run_remember(run);
     run->end_ns = clock_monotonic_ns();
     batch_of(run);
     send(run, done, context);

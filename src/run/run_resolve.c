@@ -172,3 +172,24 @@ void run_resolve(struct run *run, uint32_t task)
         run_hold_block(run, task, block);
     schedule_resolved(run->schedule, task, &concrete, hit, out, END_NONE);
 }
+
+Status run_args(struct run *run, uint32_t task, struct arena *arena,
+                Value *out, struct error *err)
+{
+    const struct run_task *state = &run->tasks[task];
+    struct computation computation;
+    struct block *block = NULL;
+    Cid cid;
+    if (state->block) {
+        block = block_ref(state->block);
+    } else {
+        run_batch_send(run);
+        cid_from_hash(CODEC_DAG_CBOR, &state->concrete, &cid);
+        TRY(store_get(run->store, &cid, &block, err));
+    }
+    const Bytes copy = arena_copy_bytes(arena, block_bytes(block));
+    block_unref(block);
+    TRY(computation_decode(copy, arena, &computation, err));
+    *out = computation.args;
+    return STATUS_OK;
+}
