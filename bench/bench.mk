@@ -35,8 +35,11 @@ bench-content: ## content at full size, Kubo beside it (IPVM_KUBO=, or ipfs on P
 
 # Other people's durable workflows, for the row of bench_node.
 .PHONY: bench-peers
-bench-peers: ## the same three steps in Restate, from npm
+bench-peers: ## the same three steps in Restate, from npm (and IPVM_TEMPORAL=, a program)
 	@{ read -r node; read -r packages; } < <(tools/node.sh bench/peers) && \
 	  mkdir -p $(BUILD)/peers && cp bench/peers/*.mjs $(BUILD)/peers/ && \
 	  ln -sfn "$$packages/node_modules" $(BUILD)/peers/node_modules && \
 	  "$$node" $(BUILD)/peers/restate.mjs 2> $(BUILD)/peers/restate.log
+ifdef IPVM_TEMPORAL
+	@cd bench/peers/temporal && go run . $(IPVM_TEMPORAL) 5 64
+endif
