@@ -1,35 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run/executor.h"
 
-#include <stdatomic.h>
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "run/executor_internal.h"
 #include "run/in_process.h"
 #include "worker/pool.h"
-
-struct job {
-    uint64_t ticket;
-    struct executor_client client;
-    struct job *next; /* in its bucket */
-};
-
-enum { BUCKETS = 256 };
-
-struct executor {
-    struct store *store;
-    struct executor_options options;
-    char worker[4096];
-    struct runner *runner; /* NULL before the first job */
-    struct job *jobs[BUCKETS];
-    struct job *free_jobs;
-    uint64_t last_ticket;
-    struct lanes *lanes;
-    atomic_bool interrupted;
-};
 
 /* Beside this program (a build tree), else where `make install` puts it. */
 static void find_worker(char *out, size_t room)
@@ -69,9 +52,15 @@ Status executor_open(struct store *store,
                      const struct executor_options *options,
                      struct executor **out, struct error *err)
 {
-    (void)err;
+    int bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (bell < 0)
+        return fail_errno(err, errno, "cannot make an eventfd");
     struct executor *executor = HEAP_NEW(struct executor);
     executor->store = store;
+    executor->bell = bell;
+    executor->lanes = lanes_new();
+    const Hash owner = {0};
+    executor->own_lane = lane_of(executor->lanes, &owner, 1);
     if (options)
         executor->options = *options;
     if (executor->options.worker)
@@ -94,18 +83,21 @@ void executor_close(struct executor *executor)
 {
     if (!executor)
         return;
-    if (executor->runner)
-        executor->runner->verbs->close(executor->runner);
-    for (size_t bucket = 0; bucket < BUCKETS; bucket++)
-        for (struct job *job = executor->jobs[bucket], *next; job;
-             job = next) {
-            next = job->next;
-            free(job);
-        }
-    for (struct job *job = executor->free_jobs, *next; job; job = next) {
+    struct runner *runner = executor->runner;
+    if (runner)
+        runner->verbs->close(runner);
+    size_t cursor = 0;
+    const struct map_entry *entry;
+    while ((entry = map_next(&executor->jobs, &cursor)))
+        free((struct executor_job *)(uintptr_t)entry->value);
+    map_deinit(&executor->jobs);
+    for (struct executor_job *job = executor->free_jobs, *next; job;
+         job = next) {
         next = job->next;
         free(job);
     }
+    lanes_free(executor->lanes);
+    close(executor->bell);
     free(executor);
 }
 
@@ -120,28 +112,78 @@ const struct executor_options *executor_options(
     return &executor->options;
 }
 
-/* --- The runner's callbacks --------------------------------------------- */
+/* --- Jobs ---------------------------------------------------------------- */
 
-static struct job *take_job(struct executor *executor, uint64_t ticket)
+static Bytes key_of(const uint64_t *ticket)
 {
-    struct job **place = &executor->jobs[ticket % BUCKETS];
-    while (*place && (*place)->ticket != ticket)
-        place = &(*place)->next;
-    struct job *job = *place;
+    return bytes_of(ticket, sizeof *ticket);
+}
+
+static struct executor_job *find_job(const struct executor *executor,
+                                     uint64_t ticket)
+{
+    const uint64_t *place = map_get(&executor->jobs, key_of(&ticket));
+    return place ? (struct executor_job *)(uintptr_t)*place : NULL;
+}
+
+static struct executor_job *new_job(struct executor *executor,
+                                    const struct run_request *request,
+                                    const struct executor_client *client)
+{
+    struct executor_job *job = executor->free_jobs;
     if (job)
-        *place = job->next;
+        executor->free_jobs = job->next;
+    else
+        job = HEAP_NEW(struct executor_job);
+    struct lane *lane = client->lane ? client->lane : executor->own_lane;
+    *job = (struct executor_job){
+        .entry = {.priority = client->priority,
+                  .memory = request->memory_need},
+        .request = *request,
+        .client = *client,
+    };
+    job->client.lane = lane;
+    job->request.ticket = ++executor->last_ticket;
+    if (request->verb == RUN_CALL)
+        job->request.isolation = *lane_isolation(lane);
+    *map_set(&executor->jobs, key_of(&job->request.ticket), NULL) =
+        (uintptr_t)job;
     return job;
 }
+
+/* Forgets the job and tells who wanted it. */
+static void tell(struct executor *executor, struct executor_job *job,
+                 const struct run_outcome *outcome)
+{
+    const struct executor_client client = job->client;
+    map_remove(&executor->jobs, key_of(&job->request.ticket));
+    job->next = executor->free_jobs;
+    executor->free_jobs = job;
+    client.done(client.context, outcome);
+}
+
+static void tell_stopped(struct executor *executor)
+{
+    while (executor->stopped.first) {
+        struct executor_job *job = executor->stopped.first;
+        const struct run_outcome outcome = {.ticket = job->request.ticket,
+                                            .end = job->end,
+                                            .argument_index = RUN_NO_INDEX};
+        job_list_remove(&executor->stopped, job);
+        tell(executor, job, &outcome);
+    }
+}
+
+/* --- The runner's callbacks --------------------------------------------- */
 
 static void on_done(void *context, const struct run_outcome *outcome)
 {
     struct executor *executor = context;
-    struct job *job = take_job(executor, outcome->ticket);
+    struct executor_job *job = find_job(executor, outcome->ticket);
     ASSERT(job);
-    const struct executor_client client = job->client;
-    job->next = executor->free_jobs;
-    executor->free_jobs = job;
-    client.done(client.context, outcome);
+    executor_let_go(executor, job, outcome);
+    tell(executor, job, outcome);
+    executor_hand_over(executor);
 }
 
 static Status on_block(void *context, Bytes cid, struct run_block *out,
@@ -172,10 +214,8 @@ static void on_release(void *context, struct run_block *block)
 
 static void on_log(void *context, uint64_t ticket, LogLevel level, Text line)
 {
-    struct executor *executor = context;
-    struct job *job = executor->jobs[ticket % BUCKETS];
-    while (job && job->ticket != ticket)
-        job = job->next;
+    const struct executor *executor = context;
+    const struct executor_job *job = find_job(executor, ticket);
     if (job && job->client.log)
         job->client.log(job->client.context, ticket, level, line);
 }
@@ -190,15 +230,19 @@ static Status open_runner(struct executor *executor, struct error *err)
         .release_block = on_release,
         .log = on_log,
     };
-    if (executor->options.in_process)
-        return in_process_open(executor->options.workers, &host, on_done,
-                               executor, &executor->runner, err);
-    struct pool_options options = {
-        .helper = executor->worker,
-        .workers = executor->options.workers,
-    };
-    return pool_open(&options, host, on_done, executor, &executor->runner,
-                     err);
+    struct runner *runner = NULL;
+    if (executor->options.in_process) {
+        TRY(in_process_open(executor->options.workers, &host, on_done,
+                            executor, &runner, err));
+    } else {
+        struct pool_options options = {
+            .helper = executor->worker,
+            .workers = executor->options.workers,
+        };
+        TRY(pool_open(&options, host, on_done, executor, &runner, err));
+    }
+    executor->runner = runner;
+    return STATUS_OK;
 }
 
 unsigned executor_capacity(struct executor *executor)
@@ -212,42 +256,70 @@ Status executor_submit(struct executor *executor,
                        struct error *err)
 {
     TRY(open_runner(executor, err));
-    struct job *job = executor->free_jobs;
-    if (job)
-        executor->free_jobs = job->next;
-    else
-        job = HEAP_NEW(struct job);
-    job->ticket = ++executor->last_ticket;
-    job->client = *client;
-    struct job **bucket = &executor->jobs[job->ticket % BUCKETS];
-    job->next = *bucket;
-    *bucket = job;
-    *ticket = job->ticket;
-    struct run_request numbered = *request;
-    numbered.ticket = job->ticket;
-    if (client->begun)
-        client->begun(client->context, job->ticket);
-    executor->runner->verbs->submit(executor->runner, &numbered);
+    struct executor_job *job = new_job(executor, request, client);
+    *ticket = job->request.ticket;
+    executor_queue(executor, job);
     return STATUS_OK;
 }
 
 void executor_cancel(struct executor *executor, uint64_t ticket, End end)
 {
-    if (executor->runner)
-        executor->runner->verbs->cancel(executor->runner, ticket, end);
+    struct runner *runner = executor->runner;
+    struct executor_job *job = find_job(executor, ticket);
+    if (!job || job->place == JOB_STOPPED)
+        return;
+    if (job->place != JOB_QUEUED) {
+        runner->verbs->cancel(runner, ticket, end);
+        return;
+    }
+    lane_remove(&job->entry);
+    job->place = JOB_STOPPED;
+    job->end = end == END_NONE ? END_CANCELLED : end;
+    job_list_add(&executor->stopped, job);
+}
+
+/* --- Waiting ------------------------------------------------------------- */
+
+static void wait_for_bell(const struct executor *executor, int timeout_ms)
+{
+    struct pollfd bell = {.fd = executor->bell, .events = POLLIN};
+    uint64_t number;
+    if (poll(&bell, 1, timeout_ms) > 0) {
+        ssize_t len = read(executor->bell, &number, sizeof number);
+        (void)len; // That it rang is all.
+    }
 }
 
 void executor_poll(struct executor *executor, int timeout_ms)
 {
-    if (executor->runner)
-        executor->runner->verbs->poll(executor->runner, timeout_ms);
-    else if (timeout_ms > 0)
-        usleep((useconds_t)timeout_ms * 1000);
+    struct runner *runner = executor->runner;
+    int turn_ms = executor_take_turns(executor);
+    if (turn_ms >= 0 && (timeout_ms < 0 || turn_ms < timeout_ms))
+        timeout_ms = turn_ms;
+    if (executor->stopped.first || atomic_exchange(&executor->woken, false))
+        timeout_ms = 0;
+    tell_stopped(executor);
+    if (runner)
+        runner->verbs->poll(runner, timeout_ms);
+    else if (timeout_ms != 0)
+        wait_for_bell(executor, timeout_ms);
+    if (runner) // It remembers by itself that it was woken.
+        atomic_store(&executor->woken, false);
 }
 
+/* Whoever does not see the runner here has set `woken` before it was opened,
+ * so before the next poll looks. */
 void executor_wake(struct executor *executor)
 {
-    (void)executor;
+    uint64_t one = 1;
+    atomic_store(&executor->woken, true);
+    struct runner *runner = executor->runner;
+    if (runner) {
+        runner->verbs->wake(runner);
+        return;
+    }
+    ssize_t written = write(executor->bell, &one, sizeof one);
+    (void)written; // A full counter is readable as well.
 }
 
 struct lanes *executor_lanes(struct executor *executor)
@@ -258,8 +330,20 @@ struct lanes *executor_lanes(struct executor *executor)
 void executor_count(const struct executor *executor,
                     struct executor_census *out)
 {
-    (void)executor;
-    *out = (struct executor_census){0};
+    const struct runner *runner = executor->runner;
+    *out = (struct executor_census){
+        .waiting = lanes_waiting(executor->lanes) - executor->paused,
+        .running = executor->handed.count + executor->paused,
+        .memory = executor_memory(executor),
+    };
+    if (!runner || executor->options.in_process)
+        return;
+    struct pool_census pool;
+    pool_count(runner, &pool);
+    out->workers = pool.workers;
+    out->workers_busy = pool.busy;
+    out->workers_started = pool.started;
+    out->workers_killed = pool.killed;
 }
 
 void executor_interrupt(struct executor *executor)

@@ -45,21 +45,26 @@ typedef void ExecutorLog(void *context, uint64_t ticket, LogLevel level,
                          Text line);
 struct executor_client {
     ExecutorDone *done;
-    ExecutorBegun *begun; /* it is in the runner's hands now; may be NULL. Also
-                             called by executor_submit() itself */
-    ExecutorLog *log;     /* lines of its guest; may be NULL */
+    ExecutorBegun *begun;  /* it is in the runner's hands now; may be NULL.
+                              Also called by executor_submit() itself */
+    ExecutorBegun *paused; /* it is held, or waits again, so that others have
+                              their turn: `begun` is called once more. May be
+                              NULL */
+    ExecutorLog *log;      /* lines of its guest; may be NULL */
     void *context;
     struct lane *lane; /* NULL: the owner's. Its isolation key and turn */
     int32_t priority;  /* within the lane */
 };
-/* Takes a job, in its lane's turn; `request->ticket` and `isolation` are chosen
- * here. What `request` points to stays alive until `done`. */
+/* Takes a job, in its lane's turn; `request->ticket`, and of a RUN_CALL
+ * `isolation`, are chosen here. A `memory_need` of 0 is not counted. What
+ * `request` points to stays alive until `done`. */
 Status executor_submit(struct executor *executor,
                        const struct run_request *request,
                        const struct executor_client *client, uint64_t *ticket,
                        struct error *err);
 void executor_cancel(struct executor *executor, uint64_t ticket, End end);
-/* The lanes of this executor. */
+/* The lanes of this executor. One is given back before the executor is
+ * closed. */
 struct lanes *executor_lanes(struct executor *executor);
 
 /* Calls `done` for what is over; waits at most `timeout_ms` (-1: for ever). */

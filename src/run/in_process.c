@@ -329,6 +329,11 @@ static void poll_runner(struct runner *runner, int timeout_ms)
     }
 }
 
+static void wake(struct runner *runner)
+{
+    ring_bell(pool_of(runner));
+}
+
 static int file_of(struct runner *runner)
 {
     return pool_of(runner)->file;
@@ -396,7 +401,13 @@ Status in_process_open(unsigned threads, const struct run_host *host,
                        struct error *err)
 {
     static const struct runner_verbs verbs = {
-        submit, cancel, poll_runner, file_of, capacity, close_runner,
+        .submit = submit,
+        .cancel = cancel,
+        .poll = poll_runner,
+        .file = file_of,
+        .capacity = capacity,
+        .close = close_runner,
+        .wake = wake,
     };
     int file = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (file < 0)

@@ -139,6 +139,18 @@ struct runner_verbs {
     /* Jobs it can have in its hands and make progress on. */
     unsigned (*capacity)(struct runner *runner);
     void (*close)(struct runner *runner);
+    /* Makes poll() return soon, now or when it is called next. Thread: any. */
+    void (*wake)(struct runner *runner);
+
+    /* The rest is NULL where a job cannot be held. For how long a job has been
+     * performed, pauses not counted; 0: it waits. */
+    uint64_t (*elapsed_ns)(struct runner *runner, uint64_t ticket);
+    /* Holds a job that is being performed: it takes no processor, and its time
+     * stands still. False: it is not, or cannot be. */
+    bool (*pause)(struct runner *runner, uint64_t ticket);
+    void (*resume)(struct runner *runner, uint64_t ticket);
+    /* Forgets a job that was not begun, without an outcome; else false. */
+    bool (*take_back)(struct runner *runner, uint64_t ticket);
 };
 
 struct runner {

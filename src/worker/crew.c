@@ -8,8 +8,7 @@
 #include "base/arena.h"
 #include "worker/pool_state.h"
 
-/* Workers that may die with the same job before it is given up; one that
- * never gets as far as to begin it would take it round for ever. */
+/* Workers that may die with the same job before it is given up. */
 enum { LOSSES_MAX = 3 };
 
 Status crew_watch(struct pool *pool, int file, uint32_t events, uint32_t about,
@@ -67,6 +66,11 @@ Status crew_hire(struct pool *pool, Role role, struct worker **out,
     TRY(worker_start(&worker, &owner, role, pool->arguments[role],
                      pool->idle_ns[role], err));
     pool->started++;
+    if (pool->worker_count == pool->worker_capacity) {
+        pool->worker_capacity = pool->worker_capacity * 2 + 8;
+        pool->workers = heap_resize(pool->workers, pool->worker_capacity,
+                                    sizeof *pool->workers);
+    }
     pool->workers[pool->worker_count++] = worker;
     atomic_store(&worker->channel.shared->spin_ns, pool->spin_ns);
     atomic_store(&worker->channel.shared->runner_sleeps, pool->is_armed);
@@ -96,8 +100,10 @@ void crew_lose(struct pool *pool, struct worker *worker, End end,
 {
     pool->killed += worker->jobs.count > 0;
     struct job *first = worker->jobs.first;
-    bool ends = first && (end != END_HOST || is_to_blame(worker, first) ||
-                          ++first->losses >= LOSSES_MAX);
+    // Who dies may have been killed by others; who speaks wrongly was not.
+    bool ends = first && (end != END_HOST || ++first->losses >= LOSSES_MAX ||
+                          (worker->broken && is_to_blame(worker, first)));
+    const uint64_t spent_ns = first ? worker_spent_ns(worker) : 0;
     // From the last, so that they stand in their old order again.
     while (worker->jobs.last) {
         struct job *job = worker->jobs.last;
@@ -106,6 +112,7 @@ void crew_lose(struct pool *pool, struct worker *worker, End end,
         job->worker = NULL;
         if (job == first && ends) {
             job_end(job, end, "%s", why);
+            job->outcome->cost.wall_ns = spent_ns;
             job_row_append(&pool->over, job);
         } else {
             job_row_prepend(&pool->waiting, job);
@@ -198,8 +205,24 @@ unsigned crew_busy(const struct pool *pool)
 {
     unsigned busy = 0;
     for (unsigned i = 0; i < pool->worker_count; i++)
-        busy += pool->workers[i]->jobs.count > 0;
+        busy += worker_is_busy(pool->workers[i]);
     return busy;
+}
+
+unsigned crew_paused(const struct pool *pool)
+{
+    unsigned paused = 0;
+    for (unsigned i = 0; i < pool->worker_count; i++)
+        paused += pool->workers[i]->is_paused;
+    return paused;
+}
+
+unsigned crew_idle(const struct pool *pool)
+{
+    unsigned idle = 0;
+    for (unsigned i = 0; i < pool->worker_count; i++)
+        idle += pool->workers[i]->jobs.count == 0;
+    return idle;
 }
 
 void crew_dismiss_all(struct pool *pool)

@@ -2,13 +2,13 @@
 /* dispatch.c - which job goes where.
  *
  * Jobs leave in their order, to the first of
- *  1. a worker that has nothing to do and may serve it,
- *  2. a new worker, if there may be one more,
- *  3. a new worker in place of one that has nothing to do,
- *  4. if more jobs wait than there are workers: the ring of a busy worker,
- *     behind what it does.
+ *  1. if one more may be busy: a worker that has nothing to do and may serve
+ *     it, or a new one. Of those that have nothing to do as many are kept as
+ *     may be; the one idle for longest goes;
+ *  2. if more jobs wait than may be busy: the ring of a busy worker, behind
+ *     what it does.
  * Who has nothing to do while nobody waits takes back half of what lies ahead
- * of the worker that has most, so 4 keeps nobody idle.
+ * of the worker that has most, so 2 keeps nobody idle.
  */
 #include "worker/pool_state.h"
 
@@ -56,7 +56,7 @@ static struct worker *find_shortest(const struct pool *pool,
         struct worker *worker = pool->workers[i];
         if (worker->jobs.count <= pool->ahead_max && !worker->broken &&
             worker->jobs.last && !worker->jobs.last->goes_alone &&
-            worker_may_serve(worker, request) &&
+            !worker->is_paused && worker_may_serve(worker, request) &&
             (!found || worker->jobs.count < found->jobs.count))
             found = worker;
     }
@@ -68,12 +68,8 @@ static struct worker *hire_for(struct pool *pool, struct job *job)
     struct worker *worker = NULL;
     struct error err = {0};
     Role role = job->request.verb == RUN_CALL ? ROLE_GUEST : ROLE_COMPILER;
-    if (pool->worker_count == pool->worker_max) {
-        struct worker *spare = find_spare(pool);
-        if (!spare)
-            return NULL;
-        crew_lose(pool, spare, END_CANCELLED, "");
-    }
+    if (crew_idle(pool) >= pool->idle_max)
+        crew_lose(pool, find_spare(pool), END_CANCELLED, "");
     if (crew_hire(pool, role, &worker, &err) != STATUS_OK)
         job_end(job, END_HOST, "%s", err.message);
     return worker;
@@ -89,8 +85,11 @@ static bool may_go_ahead(const struct pool *pool, const struct job *job)
 /* True if the job stands in another row now. */
 static bool place(struct pool *pool, struct job *job, uint64_t now_ns)
 {
-    struct worker *worker = find_idle(pool, &job->request);
-    if (!worker)
+    struct worker *worker = NULL;
+    bool may_begin = crew_busy(pool) < pool->worker_max;
+    if (may_begin)
+        worker = find_idle(pool, &job->request);
+    if (!worker && may_begin)
         worker = hire_for(pool, job);
     if (!worker && !job->outcome && may_go_ahead(pool, job))
         worker = find_shortest(pool, &job->request);
@@ -166,7 +165,8 @@ void pool_dispatch(struct pool *pool, uint64_t now_ns)
     while (pool->waiting.first && place(pool, pool->waiting.first, now_ns)) {
     }
     for (unsigned i = 0; i < pool->worker_count && !pool->waiting.first; i++)
-        if (pool->workers[i]->jobs.count == 0 && pool->workers[i]->is_live)
+        if (pool->workers[i]->jobs.count == 0 && pool->workers[i]->is_live &&
+            crew_busy(pool) < pool->worker_max)
             steal(pool, pool->workers[i], now_ns);
     tell_spin(pool);
 }

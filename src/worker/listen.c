@@ -134,6 +134,7 @@ static void finish(struct worker *worker, const struct done_message *done,
     make_printable(outcome.message, done->message_len);
     job_row_remove(&worker->jobs, job);
     job->worker = NULL;
+    worker_resume(worker, now_ns);
     worker_set_deadline(worker, now_ns);
     worker->owner.finish(worker->owner.context, job, &outcome);
     if (worker->result.capacity > RESULT_KEPT_MAX)

@@ -139,9 +139,14 @@ static bool spin_is_worth_it(const struct pool *pool)
         const struct worker *worker = pool->workers[i];
         if (worker->is_waking || !worker->is_live)
             return false;
-        busy += worker->jobs.count > 0;
+        busy += worker_is_busy(worker);
     }
     return busy > 0 && busy < pool->processors;
+}
+
+static bool is_woken(const struct pool *pool)
+{
+    return atomic_load_explicit(&pool->is_woken, memory_order_relaxed);
 }
 
 static bool spin(const struct pool *pool)
@@ -151,7 +156,7 @@ static bool spin(const struct pool *pool)
     uint64_t start = clock_monotonic_ns();
     do
         for (int i = 0; i < 32; i++) {
-            if (anyone_speaks(pool))
+            if (anyone_speaks(pool) || is_woken(pool))
                 return true;
             spin_pause();
         }
@@ -323,7 +328,8 @@ static void poll_pool(struct runner *runner, int timeout_ms)
         disarm(pool);
     if (pool->file_is_used || timeout_ms == 0)
         take_events(pool, 0);
-    while (!step(pool) && until > start) {
+    while (!step(pool) && until > start &&
+           !atomic_exchange(&pool->is_woken, false)) {
         if (!sleep_until(pool, until) ||
             (timeout_ms >= 0 && clock_monotonic_ns() >= until)) {
             step(pool);
@@ -333,6 +339,61 @@ static void poll_pool(struct runner *runner, int timeout_ms)
     pool->is_polling = false;
     if (pool->file_is_used)
         leave_armed(pool);
+}
+
+/* --- Turns of others ----------------------------------------------------- */
+
+static void wake(struct runner *runner)
+{
+    struct pool *pool = pool_of(runner);
+    atomic_store(&pool->is_woken, true);
+    nudge(pool);
+}
+
+static uint64_t elapsed_ns(struct runner *runner, uint64_t ticket)
+{
+    const struct job *job = find_job(pool_of(runner), ticket);
+    if (!job || !job->worker || job->worker->jobs.first != job)
+        return 0;
+    return worker_spent_ns(job->worker);
+}
+
+static bool pause_job(struct runner *runner, uint64_t ticket)
+{
+    struct pool *pool = pool_of(runner);
+    const struct job *job = find_job(pool, ticket);
+    if (!job || !job->worker || job->worker->jobs.first != job)
+        return false;
+    struct job_row taken = {0};
+    bool is_paused = worker_pause(job->worker, &taken, clock_monotonic_ns());
+    while (taken.last) {
+        struct job *last = taken.last;
+        job_row_remove(&taken, last);
+        job_row_prepend(&pool->waiting, last);
+    }
+    return is_paused;
+}
+
+static void resume_job(struct runner *runner, uint64_t ticket)
+{
+    const struct job *job = find_job(pool_of(runner), ticket);
+    if (job && job->worker)
+        worker_resume(job->worker, clock_monotonic_ns());
+}
+
+static bool take_back(struct runner *runner, uint64_t ticket)
+{
+    struct pool *pool = pool_of(runner);
+    struct job *job = find_job(pool, ticket);
+    if (!job || job->outcome || job->stop != END_NONE)
+        return false;
+    if (!job->worker)
+        job_row_remove(&pool->waiting, job);
+    else if (!worker_take_back(job->worker, job))
+        return false;
+    map_remove(&pool->jobs, ticket_key(&job->request.ticket));
+    job_free(job);
+    return true;
 }
 
 static int file(struct runner *runner)
@@ -357,6 +418,7 @@ void pool_count(const struct runner *runner, struct pool_census *out)
     *out = (struct pool_census){.workers = pool->worker_count,
                                 .busy = crew_busy(pool),
                                 .started = pool->started,
+                                .paused = crew_paused(pool),
                                 .killed = pool->killed,
                                 .waiting = pool->waiting.count};
 }
@@ -439,7 +501,7 @@ static struct pool *make_pool(const struct pool_options *options)
     pool->idle_ns[ROLE_COMPILER] = idle_ns(options->idle_compiler_ms, 5000);
     pool->arguments[ROLE_GUEST] = make_arguments(options, "guest");
     pool->arguments[ROLE_COMPILER] = make_arguments(options, "compiler");
-    pool->workers = heap_array(pool->worker_max, sizeof *pool->workers);
+    pool->idle_max = options->idle > 0 ? options->idle : pool->worker_max * 4;
     pool->timer_ns = UINT64_MAX;
     pool->epoll = epoll_create1(EPOLL_CLOEXEC);
     pool->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -454,6 +516,11 @@ static const struct runner_verbs verbs = {
     .file = file,
     .capacity = capacity,
     .close = close_pool,
+    .wake = wake,
+    .elapsed_ns = elapsed_ns,
+    .pause = pause_job,
+    .resume = resume_job,
+    .take_back = take_back,
 };
 
 Status pool_open(const struct pool_options *options, struct run_host host,

@@ -2,7 +2,9 @@
 /* pool.h - a runner (task/runner.h) over worker processes.
  *
  * Starts none before the first job, then as many as there is work for. A
- * worker serves one isolation key in its life and is replaced for another;
+ * worker serves one isolation key in its life; it is kept for a while when
+ * others have their turn. No more are busy at once than `workers`, but more may
+ * be held in the middle of a job (runner.h: pause);
  * RUN_DESCRIBE and RUN_COMPILE go to workers that never run guest code. What
  * a worker does, or becomes, ends the job it had begun at most, as END_HOST;
  * jobs handed over ahead go to the others.
@@ -20,7 +22,9 @@ struct pool_options {
     const char *helper;      /* path of ipvm-worker */
     const char *const *args; /* its arguments, NULL at the end; behind them
                                 it gets "guest" or "compiler" */
-    unsigned workers;        /* processes at most; default: processors */
+    unsigned workers;        /* busy at once, at most; default: processors */
+    unsigned idle;    /* kept for when their key comes again, at most; default
+                         four for each of `workers` */
     unsigned ahead;   /* jobs handed to a busy worker, at most; default 32 */
     uint64_t idle_ms; /* a guest worker without work is ended after this;
                          default one minute */
@@ -39,6 +43,7 @@ Status pool_open(const struct pool_options *options, struct run_host host,
 struct pool_census {
     unsigned workers;
     unsigned busy;
+    unsigned paused;
     uint64_t started; /* processes, ever */
     uint64_t killed;  /* for time, cancel, or what they did */
     size_t waiting;   /* jobs in nobody's hands */

@@ -21,13 +21,14 @@
 struct pool {
     struct runner runner;
     char **arguments[2]; /* of the helper, by role; owned */
-    unsigned worker_max;
+    unsigned worker_max; /* busy at once */
+    unsigned idle_max;
     unsigned ahead_max;
     unsigned processors;
     uint64_t idle_ns[2]; /* by role */
 
     struct worker **workers;
-    unsigned worker_count;
+    unsigned worker_count, worker_capacity;
     struct process *dying; /* killed, not yet reaped */
     unsigned dying_count;
     unsigned dying_capacity;
@@ -39,11 +40,12 @@ struct pool {
     size_t stop_count;
     size_t stop_capacity;
     bool is_polling;
-    bool is_armed;     /* workers wake us by their eventfd */
-    bool someone_died; /* a pidfd said so */
-    bool file_is_used; /* somebody waits on file(), not in poll() */
-    uint64_t timer_ns; /* what the timer is set to */
-    uint32_t spin_ns;  /* what workers were told */
+    atomic_bool is_woken; /* by another thread, perhaps */
+    bool is_armed;        /* workers wake us by their eventfd */
+    bool someone_died;    /* a pidfd said so */
+    bool file_is_used;    /* somebody waits on file(), not in poll() */
+    uint64_t timer_ns;    /* what the timer is set to */
+    uint32_t spin_ns;     /* what workers were told */
     struct patience patience;
     uint64_t started;
     uint64_t killed;
@@ -76,6 +78,8 @@ bool crew_reap(struct pool *pool, uint64_t now_ns);
 bool crew_check(struct pool *pool, uint64_t now_ns);
 uint64_t crew_deadline(const struct pool *pool);
 unsigned crew_busy(const struct pool *pool);
+unsigned crew_paused(const struct pool *pool);
+unsigned crew_idle(const struct pool *pool);
 void crew_dismiss_all(struct pool *pool);
 
 /* --- dispatch.c: which job goes where --- */

@@ -137,9 +137,26 @@ void process_set_memory_max(const struct process *process, uint64_t bytes)
         return;
 }
 
+static bool tell(const struct process *process, int number)
+{
+    return process->pidfd >= 0 &&
+           syscall(SYS_pidfd_send_signal, process->pidfd, number, NULL, 0) ==
+               0;
+}
+
 void process_kill(const struct process *process)
 {
-    syscall(SYS_pidfd_send_signal, process->pidfd, SIGKILL, NULL, 0);
+    tell(process, SIGKILL);
+}
+
+bool process_stop(const struct process *process)
+{
+    return tell(process, SIGSTOP);
+}
+
+void process_go_on(const struct process *process)
+{
+    tell(process, SIGCONT);
 }
 
 /* Its last line on standard error, made harmless. */

@@ -28,6 +28,11 @@ Status process_spawn(struct process *process, char *const *argv,
 /* Bytes of private memory it may have (RLIMIT_DATA). */
 void process_set_memory_max(const struct process *process, uint64_t bytes);
 
+/* It does no step more until it is told to go on; at the latest a moment after
+ * this returned. False: it could not be told. */
+bool process_stop(const struct process *process);
+void process_go_on(const struct process *process);
+
 /* Returns at once; the process does no step more of its own. */
 void process_kill(const struct process *process);
 

@@ -260,6 +260,52 @@ bool worker_take_back(struct worker *worker, struct job *job)
     return true;
 }
 
+bool worker_pause(struct worker *worker, struct job_row *taken,
+                  uint64_t now_ns)
+{
+    if (!worker->is_live || worker->is_paused || worker->broken ||
+        !process_stop(&worker->process))
+        return false;
+    bool is_first = true;
+    while (is_first && worker->jobs.count > 1) {
+        struct job *job = worker->jobs.last;
+        is_first = worker_take_back(worker, job);
+        if (is_first)
+            job_row_prepend(taken, job);
+    }
+    if (!is_first) {
+        process_go_on(&worker->process);
+        return false;
+    }
+    worker->is_paused = true;
+    worker->paused_ns = now_ns;
+    worker->left_ns =
+        worker->deadline_ns > now_ns ? worker->deadline_ns - now_ns : 0;
+    worker->deadline_ns = UINT64_MAX;
+    return true;
+}
+
+void worker_resume(struct worker *worker, uint64_t now_ns)
+{
+    if (!worker->is_paused)
+        return;
+    worker->is_paused = false;
+    worker->begun_ns += now_ns - worker->paused_ns;
+    worker->deadline_ns = worker->left_ns < UINT64_MAX - now_ns
+                              ? now_ns + worker->left_ns
+                              : UINT64_MAX;
+    process_go_on(&worker->process);
+}
+
+uint64_t worker_spent_ns(const struct worker *worker)
+{
+    if (!worker->is_live || !worker->jobs.first)
+        return 0;
+    uint64_t until =
+        worker->is_paused ? worker->paused_ns : clock_monotonic_ns();
+    return until > worker->begun_ns ? until - worker->begun_ns : 0;
+}
+
 bool worker_had_begun(const struct worker *worker, const struct job *job)
 {
     return job->position < worker->channel.jobs.tail ||

@@ -44,12 +44,16 @@ struct worker {
     Role role;
     bool is_live;
     bool is_waking; /* it slept when it was given a job */
+    bool is_paused; /* with its one job; since `paused_ns` */
     bool has_key;
     Hash key; /* the isolation key it serves, once it has_key */
     struct job_row jobs;
     uint64_t deadline_ns; /* of the first job, or of being idle or starting */
     uint64_t idle_ns;
-    uint64_t begun_ns;    /* when the first job became the first */
+    uint64_t begun_ns; /* when the first job became the first; later by
+                             the time it was paused */
+    uint64_t paused_ns;
+    uint64_t left_ns;     /* while paused: of the deadline */
     uint64_t memory_max;  /* RLIMIT_DATA */
     struct buffer result; /* what came of the first job's output so far */
     struct artifact_slot artifacts[ARTIFACT_SLOTS];
@@ -88,6 +92,18 @@ bool worker_hand_over(struct worker *worker, struct job *job, uint64_t now_ns);
 bool worker_take_back(struct worker *worker, struct job *job);
 /* False if the process says that it had not begun it: a hint, when dead. */
 bool worker_had_begun(const struct worker *worker, const struct job *job);
+
+/* Holds the process in the middle of its first job. False if it is past that,
+ * or cannot be held; the jobs behind it are taken back, in order. */
+bool worker_pause(struct worker *worker, struct job_row *taken,
+                  uint64_t now_ns);
+void worker_resume(struct worker *worker, uint64_t now_ns);
+/* For how long it has performed its first job. */
+uint64_t worker_spent_ns(const struct worker *worker);
+static inline bool worker_is_busy(const struct worker *worker)
+{
+    return worker->jobs.count > 0 && !worker->is_paused;
+}
 
 /* Reads what the process wrote, at most a bounded amount; true if there was
  * anything. May set `broken`. */
