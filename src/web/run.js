@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// run.js - what is known of one job: its tasks as the graph has them, moved on
+// by its events. No DOM in here.
+
+import { cidOf } from '/api.js'
+
+// What a task can look like, and how that is said. `mark` keeps the states
+// apart for those who see no colours.
+export const TASK_STATES = {
+  waiting: { text: 'waiting', mark: '' },
+  ready: { text: 'queued', mark: '' },
+  running: { text: 'running', mark: '▸' },
+  ran: { text: 'ran', mark: '✓' },
+  hit: { text: 'from the memo', mark: '◆' },
+  failed: { text: 'failed', mark: '✕' },
+  skipped: { text: 'not needed', mark: '–' },
+}
+
+export const JOB_STATES = [
+  'queued', 'running', 'suspended', 'succeeded', 'failed', 'cancelled']
+export const isOver = (state) =>
+  ['succeeded', 'failed', 'cancelled'].includes(state)
+
+const FROM_MEMO = new Set(['memo', 'merge', 'believed'])
+const LOGS_MAX = 5000
+
+// From what the graph or an event says of a task.
+export function taskState({ state, by, ok, end }) {
+  if (by === 'nothing') return 'skipped'
+  if (by !== undefined && ok === false) return 'failed'
+  if (by !== undefined) return FROM_MEMO.has(by) ? 'hit' : 'ran'
+  if (end) return 'failed'
+  return {
+    done: ok === false ? 'failed' : 'ran', ok: 'ran', succeeded: 'ran',
+    finished: ok === false ? 'failed' : 'ran', error: 'failed',
+    cancelled: 'skipped', unwanted: 'skipped', idle: 'waiting', queued: 'ready',
+  }[state] ?? (state in TASK_STATES ? state : 'waiting')
+}
+
+export class Run {
+  constructor(job, graph) {
+    this.job = job
+    this.id = cidOf(job.job)
+    this.seq = 0
+    this.logs = []
+    this.logsDropped = 0
+    this.events = []
+    this.compiling = []
+    this.changed = new Set()
+    this.tasks = (graph.tasks ?? []).map((task, index) => this.#task(task, index, graph))
+    this.byLabel = new Map(this.tasks.map((task) => [task.label, task]))
+    this.tasks.forEach((task) => task.awaits.forEach((index) =>
+      this.tasks[index]?.awaitedBy.push(task.index)))
+  }
+
+  #task(task, index, graph) {
+    const self = {
+      ...task, index, label: String(task.label ?? index),
+      awaits: (task.awaits ?? []).filter((other) => graph.tasks[other]),
+      awaitedBy: [],
+    }
+    self.state = taskState(task)
+    return self
+  }
+
+  // Takes an event in; returns false if it was known already.
+  take(event) {
+    const seq = Number(event.seq ?? 0)
+    if (seq !== 0 && seq <= this.seq) return false
+    this.seq = Math.max(this.seq, seq)
+    const kind = String(event.kind)
+    const take = {
+      started: this.#started, compiling: this.#compiling,
+      'task/started': this.#taskStarted, 'task/finished': this.#taskFinished,
+      log: this.#log, alarm: this.#log,
+    }[kind]
+    take?.call(this, event)
+    this.#state(kind, event)
+    if (!kind.startsWith('task/') && kind !== 'log') this.events.push(event)
+    return true
+  }
+
+  #state(kind, event) {
+    const state = {
+      submitted: 'queued', started: 'running', suspended: 'suspended',
+      resumed: 'running', cancelled: 'cancelled', retried: 'queued',
+      succeeded: 'succeeded', failed: 'failed',
+    }[kind]
+    if (!state) return
+    this.job.state = state
+    if (kind === 'submitted') this.job.submitted = event.at
+    if (kind === 'started') this.job.started ??= event.at
+    if (isOver(state)) this.job.ended = event.at
+    else delete this.job.ended
+    this.job.message = event.message
+  }
+
+  // Another attempt: what did not come out well is to be done again.
+  #started(event) {
+    if ((event.attempt ?? 1) <= 1) return
+    for (const task of this.tasks)
+      if (['failed', 'running', 'skipped'].includes(task.state)) {
+        task.state = 'waiting'
+        for (const key of ['by', 'ok', 'end', 'message', 'result', 'started_at', 'ended_at'])
+          delete task[key]
+        this.changed.add(task.index)
+      }
+  }
+
+  #compiling(event) {
+    this.compiling.push({ module: cidOf(event.module), from: event.at, to: null })
+  }
+
+  #find(event) {
+    return this.byLabel.get(event.task) ?? this.tasks[event.index]
+  }
+
+  #taskStarted(event) {
+    const task = this.#find(event)
+    if (!task) return
+    task.state = 'running'
+    task.started_at = event.at
+    if (event.worker !== undefined) task.worker = event.worker
+    this.changed.add(task.index)
+    const compiled = this.compiling.findLast((one) =>
+      one.to === null && (!task.module || one.module === cidOf(task.module)))
+    if (compiled) compiled.to = event.at
+  }
+
+  #taskFinished(event) {
+    const task = this.#find(event)
+    if (!task) return
+    const { seq, at, kind, index, task: label, ...known } = event
+    Object.assign(task, known)
+    task.ended_at = at
+    task.state = taskState(task)
+    this.changed.add(task.index)
+  }
+
+  #log(event) {
+    this.logsDropped += Number(event.dropped ?? 0)
+    this.logs.push(event.kind === 'alarm' ? { ...event, level: 'alarm' } : event)
+    if (this.logs.length > LOGS_MAX) {
+      this.logsDropped += this.logs.length - LOGS_MAX
+      this.logs.splice(0, this.logs.length - LOGS_MAX)
+    }
+  }
+
+  // The tasks changed since this was asked last.
+  takeChanged() {
+    const changed = [...this.changed]
+    this.changed.clear()
+    return changed
+  }
+
+  counts() {
+    const counts = Object.fromEntries(
+      Object.keys(TASK_STATES).map((state) => [state, 0]))
+    for (const task of this.tasks) counts[task.state]++
+    return counts
+  }
+
+  logsOf(label) {
+    return this.logs.filter((line) => line.task === label)
+  }
+
+  // When a task waited and ran, in milliseconds since 1970, as well as its
+  // events tell; null if it did neither.
+  times(task, now = Date.now()) {
+    if (task.state === 'hit' && task.ended_at !== undefined)
+      return { queued: task.ended_at, from: task.ended_at, to: task.ended_at }
+    const to = task.ended_at ?? (task.state === 'running' ? now : undefined)
+    if (to === undefined || (task.run_ns === undefined && task.started_at === undefined))
+      return null
+    const from = task.ended_at !== undefined && task.run_ns !== undefined
+      ? task.ended_at - Number(task.run_ns) / 1e6 : task.started_at
+    const queued = from - Number(task.queued_ns ?? 0) / 1e6
+    return { queued, from, to: Math.max(to, from) }
+  }
+}
