@@ -37,8 +37,7 @@ Bytes job_time_key(const struct job_place *place, uint8_t out[JOB_PLACE_LEN]);
 /* The id in a key of either; `key` has the right length. */
 Hash job_key_id(Bytes key);
 
-/* Tells the CIDs that events of a journal link. What cannot be read is passed
- * over. */
+/* Tells the CIDs that the events in a row of a journal link. */
 typedef void JournalLink(void *context, Bytes cid);
 void journal_links(Bytes events, JournalLink *each, void *context);
 

@@ -26,6 +26,7 @@ enum {
     COUNT_AT = TIME_AT + JOB_TIME_LEN,
     HEAD_LEN = COUNT_AT + 1,
     CUT_AT_ONCE = 512,
+    EVENT_HEAD_LEN = 4 + 8,
 };
 
 static void put_number(uint64_t number, uint8_t *out)
@@ -148,18 +149,21 @@ static Status tell_link(void *context, Bytes cid,
     return STATUS_OK;
 }
 
-/* Events stand one behind the other; each error names the byte where the next
- * one may begin. */
+/* Each event: length (4), number (8), item. What is cut off ends it. */
 void journal_links(Bytes events, JournalLink *each, void *context)
 {
     struct telling telling = {each, context};
-    while (events.len > 0) {
-        struct error error = {0};
-        if (dag_cbor_links(events, tell_link, &telling, &error) == STATUS_OK)
+    while (events.len >= EVENT_HEAD_LEN) {
+        size_t len = 0;
+        for (unsigned index = 0; index < 4; index++)
+            len |= (size_t)events.data[index] << 8 * index;
+        events = bytes_from(events, EVENT_HEAD_LEN);
+        if (len > events.len)
             return;
-        if (error.offset == 0 || error.offset >= events.len)
-            return;
-        events = bytes_from(events, error.offset);
+        // One that cannot be read leads nowhere, for anybody.
+        IGNORE(dag_cbor_links(bytes_of(events.data, len), tell_link, &telling,
+                              NULL));
+        events = bytes_from(events, len);
     }
 }
 

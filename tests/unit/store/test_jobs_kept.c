@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/arena.h"
+#include "base/buffer.h"
 #include "base/clock.h"
 #include "store/fsck.h"
 #include "store/gc.h"
@@ -61,6 +63,41 @@ static void roots_of_jobs_keep_all_below_them(void **state)
     assert_true(has(store, "open"));
 }
 
+static void add_event(struct buffer *events, uint8_t number,
+                      const struct dag_block *item)
+{
+    const uint8_t head[12] = {(uint8_t)item->len, [4] = number};
+    buffer_add(events, head, sizeof head);
+    buffer_add(events, item->bytes, item->len);
+}
+
+static void count_link(void *context, Bytes cid)
+{
+    (void)cid;
+    (*(unsigned *)context)++;
+}
+
+static void events_cut_off_anywhere_are_read_as_far_as_they_go(void **state)
+{
+    (void)state;
+    struct buffer events;
+    struct dag_block item;
+    const Cid links[] = {cid_of_text("a"), cid_of_text("b")};
+    dag_make(1, links, 2, &item);
+    buffer_init(&events, 4096);
+    add_event(&events, 1, &item);
+    add_event(&events, 2, &item);
+    for (size_t len = 0; len <= events.len; len++) {
+        uint8_t *cut = heap_alloc(len > 0 ? len : 1);
+        unsigned count = 0;
+        memcpy(cut, events.data, len);
+        journal_links(bytes_of(cut, len), count_link, &count);
+        assert_int_equal(count, 2 * (len / (12 + item.len)));
+        free(cut);
+    }
+    buffer_deinit(&events);
+}
+
 /* A result that only the journal of a suspended job still knows. */
 static void results_in_a_journal_stay_hits(void **state)
 {
@@ -73,13 +110,15 @@ static void results_in_a_journal_stay_hits(void **state)
     const Hash forgotten = hash_of_text("forgotten");
     const Cid result = cid_of_text("result");
     struct dag_block event, first;
+    struct buffer events;
     dag_make(1, NULL, 0, &first);
     dag_make(2, &result, 1, &event);
-    uint8_t both[2 * DAG_BYTES_MAX];
-    memcpy(both, first.bytes, first.len);
-    memcpy(both + first.len, event.bytes, event.len);
+    buffer_init(&events, 4096);
+    add_event(&events, 1, &first);
+    add_event(&events, 2, &event);
     put_job(store, 1, true, 1);
-    put_events(store, 1, 1, bytes_of(both, first.len + event.len));
+    put_events(store, 1, 1, buffer_bytes(&events));
+    buffer_deinit(&events);
     for (unsigned round = 0; round < 3; round++)
         collect(store);
     assert_ok(memo_get(store, &finished, &entry, NULL));
@@ -360,6 +399,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_BOTH(roots_of_jobs_keep_all_below_them),
+        cmocka_unit_test(events_cut_off_anywhere_are_read_as_far_as_they_go),
         ON_BOTH(results_in_a_journal_stay_hits),
         ON_BOTH(roots_of_thousands_of_jobs_are_read),
         ON_BOTH(a_job_that_comes_during_a_collection_keeps_its_roots),
