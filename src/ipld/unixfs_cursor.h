@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* unixfs_cursor.h - the bytes of a file, piece by piece as somebody takes them;
+ * as strict as unixfs_stream_range(). Memory: a block for each level of the
+ * tree. Thread: one at a time. */
+#ifndef IPVM_IPLD_UNIXFS_CURSOR_H
+#define IPVM_IPLD_UNIXFS_CURSOR_H
+
+#include "ipld/unixfs.h"
+
+struct unixfs_cursor;
+/* `len` bytes from `offset`; reads nothing yet. What the source borrows has to
+ * outlive it; `cid`, well-formed, is copied. */
+struct unixfs_cursor *unixfs_cursor_new(const struct unixfs_source *source,
+                                        const Cid *cid, uint64_t offset,
+                                        uint64_t len);
+/* NULL is allowed. */
+void unixfs_cursor_free(struct unixfs_cursor *cursor);
+
+/* The next piece, borrowed until the next call; empty: that was all. Fails as
+ * unixfs_read(); no calls after that but unixfs_cursor_free(). */
+Status unixfs_cursor_next(struct unixfs_cursor *cursor, Bytes *out,
+                          struct error *err);
+
+#endif
