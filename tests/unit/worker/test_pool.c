@@ -259,7 +259,8 @@ static void a_crash_loses_only_what_was_begun(void **state)
 static void a_worker_serves_one_isolation_key(void **state)
 {
     (void)state;
-    struct team *team = team_open("program_worker", workers(1));
+    struct team *team = team_open(
+        "program_worker", (struct pool_options){.workers = 1, .idle = 1});
     int a = pid_for(team, 'a');
     assert_int_equal(pid_for(team, 'a'), a);
     int b = pid_for(team, 'b');
@@ -293,7 +294,8 @@ static void a_compiler_serves_one_isolation_key(void **state)
 {
     (void)state;
     static const char keys[] = "aabba";
-    struct team *team = team_open("program_worker", workers(1));
+    struct team *team = team_open(
+        "program_worker", (struct pool_options){.workers = 1, .idle = 1});
     for (size_t i = 0; i < 5; i++) {
         struct run_request request = team_request(i, keys[i], "pid");
         request.verb = i % 2 ? RUN_COMPILE : RUN_DESCRIBE;
