@@ -32,7 +32,8 @@ export function textOf(bytes, isCut) {
   }
 }
 
-async function load(path, len) {
+// The first `len` bytes of what the node serves at `path`, and how many there are.
+export async function load(path, len) {
   const response = await request(path, { headers: { Range: `bytes=0-${len - 1}`, Accept: '*/*' } })
   const range = /\/(\d+)$/.exec(response.headers.get('Content-Range') ?? '')
   const total = Number(range?.[1] ?? response.headers.get('Content-Length') ?? 0)

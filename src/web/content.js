@@ -2,13 +2,14 @@
 // content.js - looks at anything by its CID: what it is, what it links, what
 // it shows.
 
-import { ApiError, cidOf, request } from '/api.js'
-import { contentView } from '/bytes.js'
-import { arrowKeys, busy, button, el, empty, replace, trouble } from '/dom.js'
+import { ApiError, cidOf, getJson, postJson, request } from '/api.js'
+import { contentView, load } from '/bytes.js'
+import { arrowKeys, busy, button, el, empty, replace, toast, trouble } from '/dom.js'
 import { bytes, count, plural } from '/format.js'
+import { jobHref } from '/job.js'
 import { contentPath, inspect, valueView } from '/result.js'
 import { facts } from '/task.js'
-import { cidLink, contentHref, kindOf, tree } from '/tree.js'
+import { bytesOf, cidLink, contentHref, kindOf, tree } from '/tree.js'
 
 const LINKS_MAX = 500
 
@@ -25,17 +26,17 @@ export function contentPage(cid, path) {
     location.hash = contentHref(root, rest.length > 0 ? `/${rest.join('/')}` : '')
   } }, field, button('Look', null, { type: 'submit', class: 'main' }))
   const body = el('div')
-  const load = async () => {
+  const open = async () => {
     replace(body, busy())
     try {
       replace(body, await show(cid, path))
     } catch (error) {
       if (error instanceof ApiError && error.status === 404)
         replace(body, empty('That is not on this node', error.message))
-      else replace(body, trouble(error, load))
+      else replace(body, trouble(error, open))
     }
   }
-  if (cid) load()
+  if (cid) open()
   else replace(body, empty('Look at content by its name', 'A CID names bytes by their hash. Paste one above, follow a link from a job, or drop a file on this page.'))
   return { element: el('section.content-page', {}, el('h1', {}, 'Content'), form, body), title: 'Content', stop() {} }
 }
@@ -49,34 +50,65 @@ async function endOf(cid, path) {
   return roots.at(-1).trim() || /^"?(?:.*-)?(b[a-z2-7]+)/.exec(response.headers.get('Etag') ?? '')?.[1] || cid
 }
 
+const UNIXFS = ['file', 'directory', 'file', 'file', 'symlink', 'directory']
+
+// What a block is, by its codec and value.
+export function kindName({ codec, value, kind }) {
+  if (kind) return kind
+  if (codec === 'raw') return 'file'
+  if (kindOf(value) !== 'map') return 'value'
+  if (codec === 'dag-pb') {
+    const data = kindOf(value.Data) === 'bytes' ? bytesOf(value.Data) : []
+    return data[0] === 8 ? UNIXFS[data[1]] ?? 'value' : 'value'
+  }
+  const keys = Object.keys(value).sort().join()
+  if (keys === 'ipvm/workflow@1.0.0') return 'workflow'
+  if (keys === 'ok' || keys === 'error') return 'result'
+  return keys === 'args,cmd,nonce' ? 'computation' : 'value'
+}
+
+async function isModule(cid) {
+  const { bytes: first } = await load(contentPath(cid), 4)
+  return String.fromCharCode(...first) === '\0asm'
+}
+
+async function runWorkflow(cid) {
+  try {
+    const { job } = await postJson('/v1/jobs?by=cid', { workflow: { '/': cid } })
+    location.hash = jobHref(cidOf(job))
+  } catch (error) {
+    toast(error.message, { isTrouble: true })
+  }
+}
+
 async function show(cid, path) {
   const end = await endOf(cid, path)
   const known = await inspect(end)
-  const links = linksOf(known)
-  const functions = known.functions ?? []
-  const isFile = known.kind === 'file' || known.codec === 'raw'
+  const kind = kindName(known)
+  const links = kind === 'directory' ? await entriesOf(end) : linksOf(known)
+  const canCall = kind === 'file' && await isModule(end)
   return el('div', {},
     el('header.content-head', {}, el('code.cid', {}, end), el('div.actions', {},
-      functions.length > 0 && el('a.button.main', { href: `#/call/${encodeURIComponent(end)}` }, 'Call a function'),
+      canCall && el('a.button.main', { href: `#/call/${encodeURIComponent(end)}` }, 'Call a function'),
+      kind === 'workflow' && button('Run', () => runWorkflow(end), { class: 'main' }),
       el('a.button', { href: `${contentPath(end)}?format=car`, download: `${end}.car` }, 'Save with all below'),
       el('a.button', { href: `${contentPath(end)}?format=raw`, download: `${end}.bin` }, 'Save the block'))),
     el('section.card', {}, facts([
-      ['Kind', known.kind], ['Codec', known.codec],
-      ['Block', bytes(known.size ?? known.block_bytes)], ['Content', bytes(known.bytes)],
-      ['Name', known.name], ['Description', known.description], ['Verdict', known.verdict],
-      ['Links', links.length > 0 && count(links.length)]])),
-    functions.length > 0 && el('section.card', {}, el('h2', {}, plural(functions.length, 'function')),
-      el('ul.plain', {}, functions.map((one) => el('li', {}, el('code', {}, textOf(one)))))),
-    isFile && el('section.card', {}, contentView(contentPath(end), path.split('/').pop() || end)),
-    !isFile && known.value !== undefined && el('section.card', {}, el('h2', {}, 'Value'), value(known)),
-    links.length > 0 && linkList(links, known.kind === 'directory'))
+      ['Kind', canCall ? 'WebAssembly' : kind], ['Codec', known.codec], ['Block', bytes(known.size)],
+      ['Trouble', known.trouble], ['Links', links.length > 0 && count(links.length)]])),
+    kind === 'file' && el('section.card', {}, contentView(contentPath(end), path.split('/').pop() || end)),
+    links.length > 0 && linkList(links, kind === 'directory'),
+    kind !== 'file' && known.value !== undefined && el('section.card', {}, el('h2', {}, 'Value'), value(kind, known.value)))
 }
 
-const textOf = (one) => typeof one === 'string' ? one : one.text ?? one.name
+function value(kind, it) {
+  return kind === 'result' && 'ok' in it ? valueView(it.ok, 'result') : tree(it)
+}
 
-function value({ kind, value }) {
-  if (kind === 'result' && kindOf(value) === 'map' && 'ok' in value) return valueView(value.ok, 'result')
-  return tree(value)
+// A directory of any size, as the gateway lists it.
+async function entriesOf(cid) {
+  const { entries = [] } = await getJson(contentPath(cid))
+  return entries.map((entry) => ({ ...entry, cid: cidOf(entry.cid) }))
 }
 
 // The links of a block, with names where it has them.

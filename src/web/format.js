@@ -25,6 +25,7 @@ export function bytes(value) {
 export function duration(ns) {
   if (ns === undefined || ns === null) return ''
   const value = Number(ns)
+  if (value === 0) return '0 s'
   if (value < 1e3) return `${value.toFixed(0)} ns`
   if (value < 1e6) return `${digits(value / 1e3)} µs`
   if (value < 1e9) return `${digits(value / 1e6)} ms`

@@ -14,7 +14,7 @@ export const BOXES_MAX = 400
 const BOX = { boxWidth: 172, boxHeight: 46, gapX: 56, gapY: 18 }
 const LETTERS = 21
 
-const cut = (text) => text.length > LETTERS ? `${text.slice(0, LETTERS - 1)}…` : text
+const cut = (text, most = LETTERS) => text.length > most ? `${text.slice(0, most - 1)}…` : text
 
 // graphView(run, {select}) → {element, update(indices), mark(index), stop()}
 // select(index) is called when a task is chosen.
@@ -119,7 +119,7 @@ function box(task, places) {
       const { text, mark: sign } = TASK_STATES[now.state]
       element.dataset.state = now.state
       const took = now.state === 'ran' && now.run_ns !== undefined ? duration(now.run_ns) : text
-      say(state, cut([now.function, took].filter(Boolean).join(' · ')))
+      say(state, cut([now.function, took].filter(Boolean).join(' · '), LETTERS + 1))
       say(mark, sign)
       say(title, `${now.label}: ${text}`)
       element.setAttribute('aria-label',

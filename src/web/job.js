@@ -236,7 +236,7 @@ class Head {
       counts.failed > 0 && [count(counts.failed), 'failed', 'failed'],
       job.started && [durationMs((job.ended ?? Date.now()) - from), isOver(job.state) ? 'in all' : 'so far'],
       Number(saved) > 0 && [duration(saved), 'saved'],
-      job.submitted && [ago(job.submitted), ''],
+      job.submitted && [ago(job.submitted), 'submitted'],
     ].filter(Boolean).map(([value, name = '', state]) =>
       el('span', { data: state ? { state } : {} }, el('b', {}, value), name && ` ${name}`)))
     this.#actions(job.state)

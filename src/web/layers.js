@@ -18,18 +18,19 @@ export function layers(awaits, { boxWidth, boxHeight, gapX, gapY }) {
   const rows = order(items, awaits.length > 1500 ? 2 : 8)
   place(rows, { boxHeight, gapY })
   const step = boxWidth + gapX
-  const top = Math.min(...items.map((item) => item.y), 0)
+  const top = items.reduce((least, item) =>
+    Math.min(least, item.y - (item.isBend ? 0 : boxHeight / 2)), Infinity)
   const xs = [], ys = []
   items.slice(0, awaits.length).forEach((item, index) => {
     xs[index] = item.rank * step
-    ys[index] = item.y - top
+    ys[index] = item.y - boxHeight / 2 - top
   })
   return {
     x: xs, y: ys,
     width: (Math.max(-1, ...ranks) + 1) * step - gapX,
-    height: Math.max(0, ...ys) + boxHeight,
+    height: items.reduce((most, item) => Math.max(most, item.y - top), 0) + boxHeight / 2,
     lines: lines.map((line) => ({ from: line.from, to: line.to,
-      points: points(line, items, { step, boxWidth, boxHeight, top }) })),
+      points: points(line, items, { step, boxWidth, top }) })),
   }
 }
 
@@ -103,12 +104,13 @@ function order(items, rounds) {
 
 function place(rows, { boxHeight, gapY }) {
   const { items } = rows
-  const room = (item) => item.isBend ? gapY : boxHeight + gapY
+  // `y` is where an item's middle is; a bend has no height of its own.
+  const half = (item) => (item.isBend ? 0 : boxHeight / 2) + gapY / 2
   const offsets = rows.map((row) => {
     let at = 0
     return row.map((item) => {
-      const here = at
-      at += room(item)
+      const here = at + half(item)
+      at = here + half(item)
       return here
     })
   })
@@ -145,8 +147,8 @@ export function ascending(wanted) {
   return pools.flatMap(({ sum, count }) => new Array(count).fill(sum / count))
 }
 
-function points({ from, to, via }, items, { step, boxWidth, boxHeight, top }) {
-  const middleY = (item) => item.y - top + boxHeight / 2
+function points({ from, to, via }, items, { step, boxWidth, top }) {
+  const middleY = (item) => item.y - top
   const list = [[items[from].rank * step + boxWidth, middleY(items[from])]]
   for (const at of via) {
     const item = items[at]

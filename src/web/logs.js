@@ -16,14 +16,15 @@ export function logLine(line) {
 // An event that is no log line, in words.
 function eventLine(event) {
   const { kind, by, message, module, tasks, attempt, subject, at_ms: next } = event
-  const more = {
+  const words = {
     submitted: subject && `by ${subject}`,
     started: [tasks && `${count(tasks)} tasks`, attempt > 1 && `attempt ${attempt}`].filter(Boolean).join(', '),
     compiling: module?.['/'], retried: next && `starts ${clock(next)}`,
-  }[kind] ?? message ?? (by && `by ${by}`) ?? ''
+  }
+  const more = (Object.hasOwn(words, kind) && words[kind]) || message || (by && `by ${by}`)
   return el('li', { data: { level: 'event' } },
     el('time', { datetime: new Date(event.at).toISOString() }, clock(event.at)),
-    el('span.who', {}, String(kind)), el('span.what', {}, more ?? ''))
+    el('span.who', {}, String(kind)), el('span.what', {}, more || ''))
 }
 
 export function logsView(run) {

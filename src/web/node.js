@@ -9,7 +9,7 @@ import { showLink } from '/link.js'
 import { JOB_STATES } from '/run.js'
 import { signOut } from '/session.js'
 import { facts } from '/task.js'
-import { tree } from '/tree.js'
+import { cidLink, kindOf, tree } from '/tree.js'
 
 const EVERY_MS = 2000, SAMPLES = 60
 
@@ -89,6 +89,17 @@ function jobsOf(stats) {
   return JOB_STATES.map((state, at) => [state, value(state, at)])
 }
 
+// What the node tells of its parts, by the names it gives.
+function told(map) {
+  return Object.entries(map ?? {}).map(([name, value]) => {
+    const words = name.replaceAll('_', ' ').replace(/^./, (letter) => letter.toUpperCase())
+    const kind = kindOf(value)
+    return [words, kind === 'link' ? cidLink(value['/'])
+      : kind === 'number' ? /bytes$|_size$/.test(name) ? bytes(value) : count(value)
+        : kind === 'string' ? value : kind === 'null' ? '' : tree(value)]
+  })
+}
+
 function cards(node, samples) {
   const stats = node.stats ?? {}
   const done = Number(stats.tasks_run ?? 0), hits = Number(stats.tasks_hit ?? 0) + Number(stats.tasks_merged ?? 0)
@@ -111,8 +122,8 @@ function cards(node, samples) {
         `${bytes(stats.memory_used ?? 0)} of ${bytes(stats.memory_total)} of memory asked for`),
       facts([['Started', count(stats.workers_started)], ['Killed', count(stats.workers_killed)],
         ['Failed tasks', count(stats.tasks_failed)], ['Alarms', Number(stats.alarms) > 0 && count(stats.alarms)]])),
-    el('section.card', {}, el('h2', {}, 'Store'), Object.keys(node.store ?? {}).length > 0 ? tree(node.store) : facts([['Written', bytes(stats.stored_bytes ?? 0)]])),
-    el('section.card', {}, el('h2', {}, 'Receipt log'), node.log ? tree(node.log) : el('p.faint', {}, 'No receipts yet')),
+    el('section.card', {}, el('h2', {}, 'Store'), facts([...told(node.store), ['Written', bytes(stats.stored_bytes ?? 0)]])),
+    el('section.card', {}, el('h2', {}, 'Receipt log'), node.log ? facts(told(node.log)) : el('p.faint', {}, 'No receipts yet')),
     el('section.card', {}, el('h2', {}, 'This node'), facts([
       ['DID', el('code', {}, node.did ?? '')], ['Version', node.version],
       ['Started', stats.started_ms && ago(Number(stats.started_ms))], ['Processor', duration(stats.cpu_ns)],

@@ -21,6 +21,11 @@ export const JOB_STATES = [
 export const isOver = (state) =>
   ['succeeded', 'failed', 'cancelled'].includes(state)
 
+const STATE_AFTER = new Map(Object.entries({
+  submitted: 'queued', started: 'running', suspended: 'suspended',
+  resumed: 'running', cancelled: 'cancelled', retried: 'queued',
+  succeeded: 'succeeded', failed: 'failed',
+}))
 const FROM_MEMO = new Set(['memo', 'merge', 'believed'])
 const LOGS_MAX = 5000
 
@@ -30,11 +35,8 @@ export function taskState({ state, by, ok, end }) {
   if (by !== undefined && ok === false) return 'failed'
   if (by !== undefined) return FROM_MEMO.has(by) ? 'hit' : 'ran'
   if (end) return 'failed'
-  return {
-    done: ok === false ? 'failed' : 'ran', ok: 'ran', succeeded: 'ran',
-    finished: ok === false ? 'failed' : 'ran', error: 'failed',
-    cancelled: 'skipped', unwanted: 'skipped', idle: 'waiting', queued: 'ready',
-  }[state] ?? (state in TASK_STATES ? state : 'waiting')
+  if (state === 'done') return ok === false ? 'failed' : 'ran'
+  return Object.hasOwn(TASK_STATES, state) ? state : 'waiting'
 }
 
 export class Run {
@@ -69,23 +71,21 @@ export class Run {
     if (seq !== 0 && seq <= this.seq) return false
     this.seq = Math.max(this.seq, seq)
     const kind = String(event.kind)
-    const take = {
-      started: this.#started, compiling: this.#compiling,
-      'task/started': this.#taskStarted, 'task/finished': this.#taskFinished,
-      log: this.#log, alarm: this.#log,
-    }[kind]
-    take?.call(this, event)
+    switch (kind) {
+    case 'started': this.#started(event); break
+    case 'compiling': this.#compiling(event); break
+    case 'task/started': this.#taskStarted(event); break
+    case 'task/finished': this.#taskFinished(event); break
+    case 'log':
+    case 'alarm': this.#log(event); break
+    }
     this.#state(kind, event)
     if (!kind.startsWith('task/') && kind !== 'log') this.events.push(event)
     return true
   }
 
   #state(kind, event) {
-    const state = {
-      submitted: 'queued', started: 'running', suspended: 'suspended',
-      resumed: 'running', cancelled: 'cancelled', retried: 'queued',
-      succeeded: 'succeeded', failed: 'failed',
-    }[kind]
+    const state = STATE_AFTER.get(kind)
     if (!state) return
     this.job.state = state
     if (kind === 'submitted') this.job.submitted = event.at

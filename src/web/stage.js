@@ -4,7 +4,7 @@
 
 import { button, el } from '/dom.js'
 
-const SCALE_MIN = 0.02, SCALE_MAX = 3
+const SCALE_MIN = 0.02, SCALE_MAX = 3, SCALE_FIT = 1.25, HEIGHT_MIN = 240
 
 // `inner` is shown in a frame; draw({x, y, scale}) is told where: a point p of
 // the picture is at p * scale + (x, y). size() → {width, height}.
@@ -17,8 +17,12 @@ export function stage(inner, { size, draw, readable = 0.6 }) {
     const { width, height } = size(), outer = frame()
     if (outer.width === 0 || width === 0) return
     const room = 24
+    // No taller than the picture needs at this width.
+    const wide = Math.max(least, Math.min((outer.width - 2 * room) / width, SCALE_FIT))
+    element.style.height = `${Math.max(HEIGHT_MIN, height * wide + 5 * room)}px`
+    outer.height = element.clientHeight
     const scale = Math.min((outer.width - 2 * room) / width,
-      (outer.height - 2 * room) / height, 1.25)
+      (outer.height - 2 * room) / height, SCALE_FIT)
     view.scale = Math.max(scale, least, SCALE_MIN)
     view.x = Math.max(room, (outer.width - width * view.scale) / 2)
     view.y = scale < least && height * view.scale > outer.height

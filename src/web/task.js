@@ -115,7 +115,9 @@ function more(run, task, { fork, canFork }) {
   const receipt = () => replace(below, section('Receipt', later(async () => {
     const answer = await getJson(jobPath(run.id, '/receipts'), { isExact: true })
     const list = Array.isArray(answer) ? answer : answer.receipts ?? []
-    const mine = list.filter((one) => one.task === task.label || one.label === task.label)
+    const isMine = (one) => ['computation', 'result'].some((key) =>
+      cidOf(one[key]) !== '' && cidOf(one[key]) === cidOf(key === 'result' ? task.result : task.comp))
+    const mine = list.filter(isMine)
     return mine.length > 0 ? el('div', {}, mine.map(tree))
       : el('p.faint', {}, 'There is no receipt for this task')
   })))
