@@ -83,6 +83,16 @@ bool request_query_number(struct request *request, const char *name,
 Text request_header(struct request *request, const char *name);
 /* The media type of the body, lower case, without parameters; or empty. */
 Text request_type(struct request *request);
+/* The session's secret, and what stands behind "Bearer"; or empty. */
+#define SESSION_COOKIE "ipvm_session"
+Text request_cookie(struct request *request);
+Text request_bearer(struct request *request);
+/* False, with a problem as the answer: a session that changes something without
+ * the header that no page of another site can send. Asked by the server, but of
+ * routes that ask the gate themselves. */
+bool request_is_unforged(struct request *request);
+/* params[0] as a job's id, in routes that are about a job. */
+bool request_job(struct request *request, Hash *out);
 /* params[index] as a CID; false, with a problem as the answer. */
 bool request_cid(struct request *request, unsigned index, Cid *out);
 
@@ -121,8 +131,12 @@ typedef long Pull(struct request *request, uint64_t at, void *out, size_t max);
  * bytes asked for at once; 0: 32 KiB. */
 RequestStep respond_pull(struct request *request, int status, const char *type,
                          uint64_t len, Pull *pull);
-/* Before the answer. */
+/* Before the answer. The later of two with one name counts; an empty value leaves
+ * out what every answer has. */
 void respond_header(struct request *request, const char *name, Text value);
+/* Unless there is one. */
+void respond_header_default(struct request *request, const char *name,
+                            Text value);
 [[gnu::format(printf, 3, 4)]] void respond_header_format(
     struct request *request, const char *name, const char *format, ...);
 

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/exchange.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "http/admit.h"
+
+/* --- Waiting ------------------------------------------------------------- */
+
+void request_wake(struct request *request)
+{
+    struct request_private *own = request->own;
+    if (atomic_exchange(&own->state, EXCHANGE_WOKEN) == EXCHANGE_SUSPENDED)
+        MHD_resume_connection(own->connection);
+}
+
+void exchange_runs(struct request *request)
+{
+    atomic_store(&request->own->state, EXCHANGE_RUNNING);
+    clock_forget(request);
+}
+
+bool exchange_suspend(struct request *request, uint64_t timeout_ms)
+{
+    struct request_private *own = request->own;
+    int state = EXCHANGE_WOKEN;
+    if (atomic_compare_exchange_strong(&own->state, &state, EXCHANGE_RUNNING))
+        return false;
+    clock_wait(request, timeout_ms);
+    MHD_suspend_connection(own->connection);
+    state = EXCHANGE_RUNNING;
+    if (!atomic_compare_exchange_strong(&own->state, &state,
+                                        EXCHANGE_SUSPENDED))
+        MHD_resume_connection(own->connection);
+    return true;
+}
+
+void request_wait_as(struct request *request, Step *step, uint64_t timeout_ms)
+{
+    request->own->step = step;
+    request->own->timeout_ms = timeout_ms;
+}
+
+/* --- Its life ------------------------------------------------------------ */
+
+struct whole_request {
+    struct request request;
+    struct request_private own;
+};
+
+static struct request *request_new(struct http *http,
+                                   struct MHD_Connection *connection)
+{
+    struct whole_request *whole = HEAP_NEW(struct whole_request);
+    struct request *request = &whole->request;
+    request->own = &whole->own;
+    request->http = http;
+    request->node = http->node;
+    request->store = node_store(http->node);
+    whole->own.connection = connection;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+        connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    whole->own.line = info->socket_context;
+    atomic_fetch_add(&http->counts.requests, 1);
+    return request;
+}
+
+void exchange_over(void *context, struct MHD_Connection *connection,
+                   void **slot, enum MHD_RequestTerminationCode code)
+{
+    struct http *http = context;
+    struct request *request = *slot;
+    (void)connection;
+    (void)code;
+    if (!request)
+        return;
+    if (request->forget)
+        request->forget(request->state);
+    clock_forget(request);
+    if (request->own->line)
+        clock_line_reads(http, request->own->line, LINE_HEADERS);
+    if (request->own->response)
+        MHD_destroy_response(request->own->response);
+    buffer_deinit(&request->body);
+    arena_deinit(&request->arena);
+    free(request);
+    *slot = NULL;
+}
+
+/* Gives the answer away; the library answers MHD_NO if that is not possible. */
+static enum MHD_Result give_answer(struct request *request)
+{
+    struct request_private *own = request->own;
+    ASSERT(own->has_answer);
+    own->is_queued = true;
+    const enum MHD_Result result = MHD_queue_response(
+        own->connection, (unsigned)own->status, own->response);
+    MHD_destroy_response(own->response);
+    own->response = NULL;
+    if (own->status >= 100 && own->status < 600)
+        atomic_fetch_add(&request->http->counts.by_class[own->status / 100],
+                         1);
+    return result;
+}
+
+/* --- In pieces ----------------------------------------------------------- */
+
+static enum MHD_Result take_headers(struct request *request, const char *url,
+                                    const char *method)
+{
+    struct request_private *own = request->own;
+    if (!admit(request, url, method))
+        return give_answer(request);
+    if (request->body_len > 0 && own->line)
+        clock_line_reads(request->http, own->line, LINE_BODY);
+    else if (own->line)
+        clock_line_reads(request->http, own->line, LINE_NOTHING);
+    if (request->route->begin)
+        (void)request->route->begin(request);
+    if (own->has_answer)
+        return give_answer(request);
+    return MHD_YES;
+}
+
+/* An answer can only be given when the body has come to its end; so what is
+ * not wanted any more is read and dropped, but not for ever. */
+static enum MHD_Result drop_piece(struct request *request)
+{
+    enum { DROPPED_MAX = 64 << 20 };
+    struct request_private *own = request->own;
+    own->is_discarded = true;
+    return own->received < admit_body_max(request) + DROPPED_MAX ? MHD_YES
+                                                                 : MHD_NO;
+}
+
+static enum MHD_Result take_piece(struct request *request, Bytes piece)
+{
+    struct request_private *own = request->own;
+    own->received += piece.len;
+    if (own->line)
+        atomic_fetch_add(&own->line->body_bytes, piece.len);
+    if (own->has_answer || own->is_discarded)
+        return drop_piece(request);
+    if (own->received > admit_body_max(request)) {
+        (void)admit_too_large(request);
+        return drop_piece(request);
+    }
+    if (request->route->data) {
+        if (!request->route->data(request, piece))
+            ASSERT(own->has_answer);
+        return MHD_YES;
+    }
+    if (!request->body.data)
+        buffer_init(&request->body, (size_t)admit_body_max(request));
+    buffer_add_bytes(&request->body, piece);
+    return MHD_YES;
+}
+
+static enum MHD_Result take_end(struct request *request)
+{
+    struct request_private *own = request->own;
+    if (!own->is_begun && own->line)
+        clock_line_reads(request->http, own->line, LINE_NOTHING);
+    own->is_begun = true;
+    exchange_runs(request);
+    while (!own->has_answer) {
+        Step *step = own->step ? own->step : request->route->end;
+        if (step(request) == REQUEST_DONE) {
+            ASSERT(own->has_answer);
+            break;
+        }
+        if (exchange_suspend(request, own->timeout_ms))
+            return MHD_YES;
+    }
+    return give_answer(request);
+}
+
+enum MHD_Result exchange(void *context, struct MHD_Connection *connection,
+                         const char *url, const char *method,
+                         const char *version, const char *data, size_t *len,
+                         void **slot)
+{
+    (void)version;
+    if (!*slot) {
+        *slot = request_new(context, connection);
+        return take_headers(*slot, url, method);
+    }
+    struct request *request = *slot;
+    if (*len > 0) {
+        const Bytes piece = bytes_of(data, *len);
+        *len = 0;
+        return take_piece(request, piece);
+    }
+    return request->own->is_queued ? MHD_YES : take_end(request);
+}
