@@ -281,17 +281,17 @@ static Status read_document(const struct node *document,
     for (const struct node *at = document->first; at; at = at->next->next) {
         const struct node *value = at->next;
         if (value->kind != NODE_SCALAR || value->tag.len > 0)
-            return node_fail(value, err, "'%.*s' must be one value, got a %s",
+            return node_fail(value, err, "'%.*s' must be one value, got %s",
                              (int)(at->text.len > 64 ? 64 : at->text.len),
                              at->text.data,
-                             value->tag.len ? "tag" : node_kind_name(value));
+                             value->tag.len ? "a tag" : node_kind_name(value));
         const Status status = node_config_set(out, at->text, value->text, err);
         if (status != STATUS_OK)
             return node_fail_in(at, status, err);
     }
     if (out->task_memory > out->task_memory_max)
-        return fail(err, STATUS_INVALID,
-                    "'task_memory' is above 'task_memory_max'");
+        return node_fail(document, err,
+                         "'task_memory' is above 'task_memory_max'");
     return STATUS_OK;
 }
 
@@ -335,6 +335,7 @@ Status node_config_read(const char *path, struct node_config *out,
                         struct error *err)
 {
     struct buffer bytes;
+    struct error inner = {0};
     const int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0 && errno == ENOENT)
         return fail(err, STATUS_NOT_FOUND, "there is no file %s", path);
@@ -344,9 +345,9 @@ Status node_config_read(const char *path, struct node_config *out,
     Status status = read_file(file, path, &bytes, err);
     close(file);
     if (status == STATUS_OK) {
-        status = node_config_read_bytes(buffer_bytes(&bytes), out, err);
+        status = node_config_read_bytes(buffer_bytes(&bytes), out, &inner);
         if (status != STATUS_OK)
-            status = fail_in(err, status, "%s", path);
+            status = fail(err, status, "%s:%s", path, inner.message);
     }
     buffer_deinit(&bytes);
     return status;
