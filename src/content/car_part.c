@@ -43,7 +43,10 @@ struct car_part {
     struct buffer header;
     uint8_t front[VARINT_MAX + CID_BYTES_MAX];
     size_t front_len;
-    struct block *next;  /* its front was given, or NULL */
+    bool has_next;       /* its front was given */
+    Cid next_cid;        /* then */
+    struct block *next;  /* or NULL, while we rest */
+    Cid given_cid;       /* what was given last; empty: a header or front */
     struct block *given; /* borrowed by the caller, or NULL */
 };
 
@@ -236,6 +239,8 @@ static void give_next(struct car_part *part, const Cid *cid,
         varint_write(cid->len + block_bytes(block).len, part->front);
     memcpy(part->front + len, cid->bytes, cid->len);
     part->front_len = len + cid->len;
+    part->has_next = true;
+    part->next_cid = *cid;
     part->next = block;
 }
 
@@ -307,26 +312,62 @@ static Status add_header(void *context, Bytes bytes, struct error *err)
     return STATUS_OK;
 }
 
+/* Gives the block of which the front was given. */
+static Status give_block(struct car_part *part, Bytes *out, struct error *err)
+{
+    if (!part->next)
+        TRY(get(part, &part->next_cid, &part->next, err));
+    part->given = part->next;
+    part->given_cid = part->next_cid;
+    part->next = NULL;
+    part->has_next = false;
+    *out = block_bytes(part->given);
+    return STATUS_OK;
+}
+
 Status car_part_next(struct car_part *part, Bytes *out, struct error *err)
 {
     bool is_end = false;
     *out = (Bytes){NULL, 0};
     block_unref(part->given);
-    part->given = part->next;
-    part->next = NULL;
-    if (part->given && block_bytes(part->given).len > 0) {
-        *out = block_bytes(part->given);
+    part->given = NULL;
+    if (part->has_next)
+        TRY(give_block(part, out, err));
+    if (out->len > 0) // An empty block is all in its front.
         return STATUS_OK;
-    }
+    part->given_cid.len = 0;
     if (!part->is_begun) {
         part->is_begun = true;
         TRY(car_write_header(add_header, part, &part->options.root, 1, err));
         *out = buffer_bytes(&part->header);
         return STATUS_OK;
     }
-    while (!part->next && !is_end)
+    block_unref(part->given);
+    part->given = NULL;
+    while (!part->has_next && !is_end)
         TRY(visit_next(part, &is_end, err));
-    if (part->next)
+    if (part->has_next)
         *out = bytes_of(part->front, part->front_len);
+    return STATUS_OK;
+}
+
+void car_part_rest(struct car_part *part)
+{
+    block_unref(part->given);
+    block_unref(part->next);
+    part->given = part->next = NULL;
+}
+
+Status car_part_again(struct car_part *part, Bytes *out, struct error *err)
+{
+    *out = (Bytes){NULL, 0};
+    if (part->given_cid.len > 0) {
+        TRY(get(part, &part->given_cid, &part->given, err));
+        *out = block_bytes(part->given);
+    } else if (part->has_next) {
+        *out = bytes_of(part->front, part->front_len);
+    } else if (part->is_begun) {
+        *out = buffer_bytes(&part->header);
+    }
     return STATUS_OK;
 }

@@ -43,4 +43,10 @@ void car_part_free(struct car_part *part);
  * failure but car_part_free(). */
 Status car_part_next(struct car_part *part, Bytes *out, struct error *err);
 
+/* For those who may have to wait long until they can go on: gives back the
+ * blocks in hand. Then the piece that was given last is gone, and to be had
+ * again, the same, with car_part_again(); fails as car_part_next(). */
+void car_part_rest(struct car_part *part);
+Status car_part_again(struct car_part *part, Bytes *out, struct error *err);
+
 #endif
