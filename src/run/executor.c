@@ -59,6 +59,7 @@ Status executor_open(struct store *store,
     executor->store = store;
     executor->bell = bell;
     executor->lanes = lanes_new();
+    executor->landings = landings_new();
     const Hash owner = {0};
     executor->own_lane = lane_of(executor->lanes, &owner, 1);
     if (options)
@@ -97,6 +98,7 @@ void executor_close(struct executor *executor)
         free(job);
     }
     lanes_free(executor->lanes);
+    landings_free(executor->landings);
     close(executor->bell);
     free(executor);
 }
@@ -151,14 +153,19 @@ static struct executor_job *new_job(struct executor *executor,
     return job;
 }
 
+void executor_forget(struct executor *executor, struct executor_job *job)
+{
+    map_remove(&executor->jobs, key_of(&job->request.ticket));
+    job->next = executor->free_jobs;
+    executor->free_jobs = job;
+}
+
 /* Forgets the job and tells who wanted it. */
 static void tell(struct executor *executor, struct executor_job *job,
                  const struct run_outcome *outcome)
 {
     const struct executor_client client = job->client;
-    map_remove(&executor->jobs, key_of(&job->request.ticket));
-    job->next = executor->free_jobs;
-    executor->free_jobs = job;
+    executor_forget(executor, job);
     client.done(client.context, outcome);
 }
 
@@ -320,6 +327,11 @@ void executor_wake(struct executor *executor)
     }
     ssize_t written = write(executor->bell, &one, sizeof one);
     (void)written; // A full counter is readable as well.
+}
+
+struct landings *executor_landings(struct executor *executor)
+{
+    return executor->landings;
 }
 
 struct lanes *executor_lanes(struct executor *executor)

@@ -9,6 +9,7 @@
 #ifndef IPVM_RUN_EXECUTOR_H
 #define IPVM_RUN_EXECUTOR_H
 
+#include "run/landing.h"
 #include "run/lane.h"
 #include "store/store.h"
 #include "task/runner.h"
@@ -40,17 +41,20 @@ unsigned executor_capacity(struct executor *executor);
 
 /* Who wants a job done; called from inside executor_poll() only. */
 typedef void ExecutorDone(void *context, const struct run_outcome *outcome);
-typedef void ExecutorBegun(void *context, uint64_t ticket);
+typedef bool ExecutorBegun(void *context, uint64_t ticket);
+typedef void ExecutorPaused(void *context, uint64_t ticket);
 typedef void ExecutorLog(void *context, uint64_t ticket, LogLevel level,
                          Text line);
 struct executor_client {
     ExecutorDone *done;
-    ExecutorBegun *begun;  /* it is in the runner's hands now; may be NULL.
-                              Also called by executor_submit() itself */
-    ExecutorBegun *paused; /* it is held, or waits again, so that others have
-                              their turn: `begun` is called once more. May be
-                              NULL */
-    ExecutorLog *log;      /* lines of its guest; may be NULL */
+    ExecutorBegun *begun;   /* its turn has come. False: it is not wanted any
+                               more, and `done` is not called; but not if it
+                               was paused. May be NULL. Also called by
+                               executor_submit() itself */
+    ExecutorPaused *paused; /* it is held, or waits again, so that others have
+                               their turn: `begun` is called once more. May be
+                               NULL */
+    ExecutorLog *log;       /* lines of its guest; may be NULL */
     void *context;
     struct lane *lane; /* NULL: the owner's. Its isolation key and turn */
     int32_t priority;  /* within the lane */
@@ -63,6 +67,8 @@ Status executor_submit(struct executor *executor,
                        const struct executor_client *client, uint64_t *ticket,
                        struct error *err);
 void executor_cancel(struct executor *executor, uint64_t ticket, End end);
+/* Which computations are in the runner's hands, for those who want the same. */
+struct landings *executor_landings(struct executor *executor);
 /* The lanes of this executor. One is given back before the executor is
  * closed. */
 struct lanes *executor_lanes(struct executor *executor);

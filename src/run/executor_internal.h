@@ -52,6 +52,7 @@ struct executor {
     size_t paused;
     uint64_t last_ticket;
     struct lanes *lanes;
+    struct landings *landings;
     struct lane *own_lane; /* the owner's */
     struct memory_use memory;
     uint64_t look_ns; /* when turns were last looked at */
@@ -62,6 +63,9 @@ struct executor {
 
 void job_list_add(struct job_list *list, struct executor_job *job);
 void job_list_remove(struct job_list *list, struct executor_job *job);
+
+/* Nobody is told of it. */
+void executor_forget(struct executor *executor, struct executor_job *job);
 
 /* --- executor_turns.c --- */
 

@@ -149,6 +149,14 @@ static void hand_over(struct executor *executor, struct executor_job *job)
 {
     struct runner *runner = executor->runner;
     const bool was_paused = job->place == JOB_PAUSED;
+    const bool is_wanted =
+        !job->client.begun ||
+        job->client.begun(job->client.context, job->request.ticket);
+    if (!is_wanted && !was_paused) {
+        lane_finish(&job->entry);
+        executor_forget(executor, job);
+        return;
+    }
     job_list_add(&executor->handed, job);
     job->place = JOB_HANDED;
     job->resumed_ns = job->elapsed_ns;
@@ -157,8 +165,6 @@ static void hand_over(struct executor *executor, struct executor_job *job)
         executor->memory.paused -= job->request.memory_need;
     }
     count_memory(executor, job->request.memory_need, 1);
-    if (job->client.begun)
-        job->client.begun(job->client.context, job->request.ticket);
     if (was_paused)
         runner->verbs->resume(runner, job->request.ticket);
     else

@@ -35,6 +35,8 @@ struct run_call {
     bool is_lacking;            /* a block: for run_heal_calls() */
     char lack[RUN_MESSAGE_MAX]; /* if so: the words for it */
     bool is_paused;             /* others have their turn */
+    bool is_flying;             /* equal ones of other runs may wait for it */
+    struct landing_wait wait;   /* for an equal one of another run */
     bool is_checking;           /* the second run of a cross-check */
     struct buffer first; /* output of the first run, for a cross-check */
     struct run_outcome first_outcome;
@@ -50,9 +52,28 @@ static void call_open(struct run *run, struct run_call *call)
     run->open[run->open_runs++] = call;
 }
 
+static struct landing_key key_of(const struct run_call *call)
+{
+    return (struct landing_key){call->concrete, call->run->options.lane};
+}
+
+/* Who waits for it looks into the memo: there it is first. */
+static void call_land(struct run_call *call)
+{
+    struct landings *landings = executor_landings(call->run->executor);
+    const struct landing_key key = key_of(call);
+    if (!call->is_flying)
+        return;
+    call->is_flying = false;
+    if (landing_is_awaited(landings, &key))
+        run_batch_send(call->run);
+    landing_over(landings, &key);
+}
+
 static void call_close(struct run_call *call)
 {
     struct run *run = call->run;
+    call_land(call);
     uint32_t index = 0;
     while (run->open[index] != call)
         index++;
@@ -69,6 +90,7 @@ static void call_close(struct run_call *call)
 
 static void call_free(struct run_call *call)
 {
+    landing_forget(&call->wait);
     block_unref(call->block);
     buffer_deinit(&call->first);
     free(call);
@@ -257,13 +279,45 @@ static void call_done(void *context, const struct run_outcome *outcome)
     call_free(call);
 }
 
-/* It is in the runner's hands. */
-static void call_begun(void *context, uint64_t ticket)
+/* The equal one of another run is over: the memo is asked again. */
+static void call_landed(void *context)
+{
+    struct run_call *call = context;
+    struct run *run = call->run;
+    call_close(call);
+    schedule_busy(run->schedule, call->task,
+                  (clock_monotonic_ns() - run->start_ns) / 1000000U);
+    run_wake(run);
+    call_free(call);
+}
+
+/* True if it waits for an equal one of another run; else others may for it. */
+static bool call_waits(struct run_call *call)
+{
+    struct landings *landings = executor_landings(call->run->executor);
+    const struct landing_key key = key_of(call);
+    if (call->is_flying || call->is_checking ||
+        run_is_fresh(call->run, call->task))
+        return false;
+    call->wait.landed = call_landed;
+    call->wait.context = call;
+    if (landing_await(landings, &key, &call->wait)) {
+        call->ticket = 0;
+        return true;
+    }
+    call->is_flying = landing_begin(landings, &key);
+    return false;
+}
+
+/* It goes into the runner's hands, unless somebody is at it. */
+static bool call_begun(void *context, uint64_t ticket)
 {
     struct run_call *call = context;
     struct run *run = call->run;
     uint64_t now = clock_monotonic_ns();
     (void)ticket;
+    if (!call->is_paused && call_waits(call))
+        return false;
     schedule_begun(run->schedule, call->task,
                    (now - run->start_ns) / 1000000U);
     if (!call->is_paused) {
@@ -272,6 +326,7 @@ static void call_begun(void *context, uint64_t ticket)
             run_tell(run, RUN_TASK_STARTED, call->task);
     }
     call->is_paused = false;
+    return true;
 }
 
 /* Its time stands still: the runner has the rest of its limit. */
@@ -488,20 +543,6 @@ void run_heal_calls(struct run *run)
         }
         index = UINT32_MAX; // From the beginning: the list has changed.
     }
-}
-
-Status run_heal_result(struct run *run, const Hash *result)
-{
-    struct healer healer = {.executor = run->executor,
-                            .modules = run->modules};
-    Cid cid;
-    cid_from_hash(CODEC_DAG_CBOR, result, &cid);
-    Status status = heal_block(&healer, &cid, NULL);
-    if (healer.differed)
-        run_alarm(run, TASK_OUTSIDE,
-                  TEXT("a lost result was computed again and came out "
-                       "differently"));
-    return status;
 }
 
 static void stop(struct run_call *call, End end)

@@ -122,8 +122,6 @@ void run_renew_leases(struct run *run);
 /* Heals what calls ended for the lack of, and has them run again, once. Not
  * inside a callback of the executor. */
 void run_heal_calls(struct run *run);
-/* Makes the block of a result readable again. */
-Status run_heal_result(struct run *run, const Hash *result);
 
 /* run_record.c */
 struct block_sink run_sink(struct run *run);

@@ -3,6 +3,7 @@
  * then its arguments, then a hit by its concrete one. */
 #include <stdio.h>
 
+#include "run/heal.h"
 #include "run/run_internal.h"
 
 /* --- Looking up ---------------------------------------------------------- */
@@ -49,6 +50,21 @@ static Status outside_result(struct run *run, const struct await *await,
     return STATUS_OK;
 }
 
+/* Makes the block of a result readable again. */
+static Status heal_result(struct run *run, const Hash *result)
+{
+    struct healer healer = {.executor = run->executor,
+                            .modules = run->modules};
+    Cid cid;
+    cid_from_hash(CODEC_DAG_CBOR, result, &cid);
+    Status status = heal_block(&healer, &cid, NULL);
+    if (healer.differed)
+        run_alarm(run, TASK_OUTSIDE,
+                  TEXT("a lost result was computed again and came out "
+                       "differently"));
+    return status;
+}
+
 /* What task->awaits[index] came out as, read from the store. */
 static Status load_awaited(struct run *run, const struct await *await,
                            struct awaited *out, struct error *err)
@@ -63,7 +79,7 @@ static Status load_awaited(struct run *run, const struct await *await,
     }
     Status status = run_load_result(run, &hash, &run->arena, &result, err);
     if ((status == STATUS_NOT_FOUND || status == STATUS_CORRUPT) &&
-        !run->options.no_heal && run_heal_result(run, &hash) == STATUS_OK)
+        !run->options.no_heal && heal_result(run, &hash) == STATUS_OK)
         status = run_load_result(run, &hash, &run->arena, &result, err);
     TRY(status);
     Value *whole = ARENA_NEW(&run->arena, Value);

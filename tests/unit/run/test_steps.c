@@ -150,6 +150,49 @@ static bool has_started(struct one *one)
     return one->started > 0;
 }
 
+static void equal_tasks_of_two_runs_run_once(void **state)
+{
+    struct world *world = *state;
+    struct one runs[2] = {0};
+    struct run_task_report report;
+    begin(world, &runs[0], looping, (struct run_options){0});
+    begin(world, &runs[1], looping, (struct run_options){0});
+    go_on(world, runs, 2, NULL);
+    // Whoever was first ran them; the other looked into the memo.
+    assert_int_equal(runs[0].started + runs[1].started, 2);
+    for (unsigned index = 0; index < 2; index++) {
+        run_report(runs[index].run, 0, &report);
+        assert_true(report.state.by == BY_RUNNING ||
+                    report.state.by == BY_CONCRETE);
+        assert_true(run_succeeded(runs[index].run));
+        end(world, &runs[index]);
+        workflow_free(runs[index].workflow);
+    }
+}
+
+static void who_waits_runs_it_when_the_first_is_cancelled(void **state)
+{
+    struct world *world = *state;
+    struct one runs[2] = {0};
+    begin(world, &runs[0], looping, (struct run_options){0});
+    go_on(world, runs, 1, has_started);
+    begin(world, &runs[1], looping, (struct run_options){0});
+    uint64_t until_ns;
+    for (unsigned count = 0; count < 10; count++) {
+        run_step(runs[1].run, 64, &until_ns);
+        executor_poll(world->executor, 1);
+    }
+    assert_int_equal(runs[1].started, 0);
+    run_cancel(runs[0].run);
+    go_on(world, runs, 2, NULL);
+    gave(&runs[0], "a", OUT_END, END_CANCELLED, BY_RUNNING);
+    gave(&runs[1], "b", OUT_OK, END_NONE, BY_RUNNING);
+    for (unsigned index = 0; index < 2; index++) {
+        end(world, &runs[index]);
+        workflow_free(runs[index].workflow);
+    }
+}
+
 static void a_suspended_run_lets_its_tasks_finish(void **state)
 {
     struct world *world = *state;
@@ -275,6 +318,8 @@ int main(void)
     cmocka_unit_test_setup_teardown(name, world_with_workers, world_close)
     const struct CMUnitTest tests[] = {
         WITH_WORKERS(several_runs_share_an_executor),
+        WITH_WORKERS(equal_tasks_of_two_runs_run_once),
+        WITH_WORKERS(who_waits_runs_it_when_the_first_is_cancelled),
         WITH_WORKERS(a_suspended_run_lets_its_tasks_finish),
         WITH_WORKERS(a_suspended_run_can_cut_its_tasks),
         WITH_WORKERS(one_is_cancelled_and_the_other_goes_on),
