@@ -36,7 +36,7 @@ void heap_move(struct heap *heap, struct heap_item *item);
 /* NULL: empty. */
 static inline struct heap_item *heap_first(const struct heap *heap)
 {
-    return heap->count > 0 ? heap->items[0] : NULL;
+    return heap->items && heap->count > 0 ? heap->items[0] : NULL;
 }
 
 /* The first in order that fits, of the first HEAP_LOOKS_MAX; NULL: none. */
