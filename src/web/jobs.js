@@ -30,6 +30,10 @@ class JobList {
     this.name = this.#field('name', 'Name', 'Find by name')
     this.subject = this.#field('subject', 'Subject', 'did:key:…')
     this.list = el('ul.jobs', { 'aria-label': 'Jobs' })
+    this.more = button('Show more', () => {
+      this.pages++
+      this.load()
+    }, { class: 'wide' })
     arrowKeys(this.list, 'a')
     this.body = el('div', {}, busy())
     this.element = el('section', {}, el('h1', {}, 'Jobs'),
@@ -114,10 +118,8 @@ class JobList {
       replace(this.list, elements)
       focus?.focus({ preventScroll: true })
     }
-    replace(this.body, this.list, next && button('Show more', () => {
-      this.pages++
-      this.load()
-    }, { class: 'wide' }))
+    this.more.hidden = !next
+    if (!this.list.isConnected) replace(this.body, this.list, this.more)
   }
 
   #nothing() {
