@@ -5,7 +5,7 @@
 #ifndef IPVM_HTTP_CONTENT_ASK_H
 #define IPVM_HTTP_CONTENT_ASK_H
 
-#include "http/byte_range.h"
+#include "http/entity_bytes.h"
 
 typedef enum {
     FORM_PLAIN, /* a file's bytes; no form was named */

@@ -9,6 +9,18 @@
 #include "http/exchange.h"
 #include "ipld/dag_json.h"
 
+/* What was promised of the answer that it does not become. */
+static void take_back_headers(struct request *request)
+{
+    static const char *const names[] = {
+        "Accept-Ranges", "Content-Disposition", "Content-Location",
+        "ETag",          "X-Ipfs-Path",         "X-Ipfs-Roots"};
+    for (size_t index = 0; index < sizeof names / sizeof *names; index++)
+        if (respond_header_given(request, names[index]).len > 0)
+            respond_header(request, names[index], TEXT(""));
+    respond_header(request, "Cache-Control", TEXT("no-store"));
+}
+
 static RequestStep say(struct request *request, int status, const char *name,
                        const char *detail, Text where)
 {
@@ -28,6 +40,7 @@ static RequestStep say(struct request *request, int status, const char *name,
     if (!utf8_is_valid(request->path, NULL))
         entries[5].value = value_text(TEXT(""));
     const Value problem = value_map(arena, entries, where.len > 0 ? 7 : 6);
+    take_back_headers(request);
     buffer_init(&json, 64 << 10);
     IGNORE(dag_json_encode(&problem, &json, NULL)); // Texts and a number.
     buffer_add_byte(&json, '\n');

@@ -137,6 +137,8 @@ void respond_header(struct request *request, const char *name, Text value);
 /* Unless there is one. */
 void respond_header_default(struct request *request, const char *name,
                             Text value);
+/* Empty: none was given. */
+Text respond_header_given(struct request *request, const char *name);
 [[gnu::format(printf, 3, 4)]] void respond_header_format(
     struct request *request, const char *name, const char *format, ...);
 

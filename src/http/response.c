@@ -53,6 +53,12 @@ void respond_header_default(struct request *request, const char *name,
         respond_header(request, name, value);
 }
 
+Text respond_header_given(struct request *request, const char *name)
+{
+    const struct response_header *header = find(request->own->headers, name);
+    return header ? header->value : (Text){"", 0};
+}
+
 void respond_header_format(struct request *request, const char *name,
                            const char *format, ...)
 {

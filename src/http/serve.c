@@ -2,9 +2,13 @@
 /* serve.c - a file's bytes as an answer. They are a guest's or a stranger's: a
  * browser is told to believe the type that is given, to run nothing, and to
  * treat it as of another site. */
+#include <stdlib.h>
+
 #include "content/content.h"
+#include "http/holding.h"
 #include "http/request.h"
 #include "http/url.h"
+#include "ipld/unixfs_cursor.h"
 
 enum { SNIFF_BYTES = 512, ETAG_MAX = CID_TEXT_MAX + 2 };
 
@@ -67,11 +71,62 @@ static const char *guess_type(Text name, Bytes head)
 
 /* --- Its bytes ----------------------------------------------------------- */
 
+/* Goes with the request. */
 struct serving {
     struct store *store;
     Cid cid;
-    uint64_t offset;
+    uint64_t at, end;             /* what is left of the file */
+    struct unixfs_cursor *cursor; /* owned; NULL: at the next pull */
+    Bytes piece;                  /* of it, what is left */
+    bool holds;
 };
+
+static void forget_serving(void *state)
+{
+    struct serving *serving = state;
+    unixfs_cursor_free(serving->cursor);
+    if (serving->holds)
+        holding_end();
+    free(serving);
+}
+
+static Status next_piece(struct serving *serving)
+{
+    const struct unixfs_source source = content_source(serving->store);
+    if (!serving->cursor)
+        serving->cursor = unixfs_cursor_new(
+            &source, &serving->cid, serving->at, serving->end - serving->at);
+    return unixfs_cursor_next(serving->cursor, &serving->piece, NULL);
+}
+
+static void rest(struct serving *serving)
+{
+    unixfs_cursor_free(serving->cursor);
+    serving->cursor = NULL;
+    serving->piece = (Bytes){NULL, 0};
+}
+
+static long pull_content(struct request *request, uint64_t at, void *out,
+                         size_t max)
+{
+    struct serving *serving = request->state;
+    uint8_t *room = out;
+    size_t len = 0;
+    (void)at;
+    while (len < max && serving->at < serving->end) {
+        if (serving->piece.len == 0 && next_piece(serving) != STATUS_OK)
+            return PULL_BROKEN;
+        const size_t left = serving->piece.len;
+        const size_t count = left < max - len ? left : max - len;
+        memcpy(room + len, serving->piece.data, count);
+        serving->piece = bytes_from(serving->piece, count);
+        serving->at += count;
+        len += count;
+    }
+    if (!serving->holds)
+        rest(serving);
+    return len > 0 ? (long)len : PULL_END;
+}
 
 struct piece {
     uint8_t *out;
@@ -85,17 +140,6 @@ static Status take_piece(void *context, Bytes bytes, struct error *err)
     memcpy(piece->out + piece->len, bytes.data, bytes.len);
     piece->len += bytes.len;
     return STATUS_OK;
-}
-
-static long pull_content(struct request *request, uint64_t at, void *out,
-                         size_t max)
-{
-    const struct serving *serving = request->state;
-    struct piece piece = {.out = out};
-    if (content_read_range(serving->store, &serving->cid, serving->offset + at,
-                           max, take_piece, &piece, NULL) != STATUS_OK)
-        return PULL_BROKEN;
-    return piece.len > 0 ? (long)piece.len : PULL_END;
 }
 
 /* --- As an answer -------------------------------------------------------- */
@@ -115,8 +159,9 @@ static void name_it(struct request *request, Text name)
     }
     safe[len] = 0;
     if (len > 0)
-        respond_header_format(request, "Content-Disposition",
-                              "inline; filename=\"%s\"", safe);
+        respond_header_default(
+            request, "Content-Disposition",
+            arena_format(&request->arena, "inline; filename=\"%s\"", safe));
 }
 
 static void guard(struct request *request)
@@ -128,14 +173,28 @@ static void guard(struct request *request)
     respond_header(request, "Accept-Ranges", TEXT("bytes"));
 }
 
-static RequestStep respond_part(struct request *request,
-                                struct serving *serving, uint64_t size,
-                                const char *type, const char *etag)
+static RequestStep serve(struct request *request, int status, const char *type,
+                         const struct serving *what)
 {
+    struct serving *serving = HEAP_NEW(struct serving);
+    *serving = *what;
+    serving->store = request->store;
+    serving->holds = holding_begin();
+    ASSERT(!request->forget);
+    request->state = serving;
+    request->forget = forget_serving;
+    return respond_pull(request, status, type, what->end - what->at,
+                        pull_content);
+}
+
+static RequestStep respond_part(struct request *request, const Cid *cid,
+                                uint64_t size, const char *type)
+{
+    const Text etag = respond_header_given(request, "ETag");
     const Text if_range = request_header(request, "If-Range");
     uint64_t first = 0, last = size ? size - 1 : 0;
     Range range = RANGE_NONE;
-    if (if_range.len == 0 || text_equal(if_range, text_of(etag)))
+    if (if_range.len == 0 || text_equal(if_range, etag))
         range =
             range_read(request_header(request, "Range"), size, &first, &last);
     if (range == RANGE_UNSATISFIABLE) {
@@ -151,19 +210,20 @@ static RequestStep respond_part(struct request *request,
                               (unsigned long long)size);
     if (size == 0)
         return respond_bytes(request, 200, type, bytes_of("", 0));
-    serving->offset = range == RANGE_OK ? first : 0;
-    return respond_pull(request, range == RANGE_OK ? 206 : 200, type,
-                        range == RANGE_OK ? last - first + 1 : size,
-                        pull_content);
+    const struct serving part = {.cid = *cid,
+                                 .at = range == RANGE_OK ? first : 0,
+                                 .end = range == RANGE_OK ? last + 1 : size};
+    return serve(request, range == RANGE_OK ? 206 : 200, type, &part);
 }
 
 static RequestStep respond_missing(struct request *request, Status status,
                                    const struct error *err)
 {
-    if (status == STATUS_NOT_FOUND)
-        return respond_problem(request, 404, "content-not-found",
-                               "a block of it is not here");
-    return respond_failure(request, NULL, status, err);
+    if (status != STATUS_NOT_FOUND)
+        return respond_failure(request, NULL, status, err);
+    return respond_problem(request, 404, "content-not-found", "%s",
+                           err->message[0] ? err->message
+                                           : "a block of it is not here");
 }
 
 RequestStep respond_content(struct request *request, const Cid *cid,
@@ -181,7 +241,8 @@ RequestStep respond_content(struct request *request, const Cid *cid,
     respond_header_default(request, "ETag", text_of(etag));
     respond_header_default(request, "Cache-Control",
                            TEXT("private, no-cache"));
-    if (etag_matches(request_header(request, "If-None-Match"), text_of(etag)))
+    if (etag_matches(request_header(request, "If-None-Match"),
+                     respond_header_given(request, "ETag")))
         return respond_empty(request, 304);
     Status status = content_size(request->store, cid, &size, &err);
     if (status == STATUS_OK && !type)
@@ -192,10 +253,5 @@ RequestStep respond_content(struct request *request, const Cid *cid,
     if (!type)
         type = guess_type(name, bytes_of(head, piece.len));
     name_it(request, name);
-    struct serving *serving = ARENA_NEW(&request->arena, struct serving);
-    serving->store = request->store;
-    serving->cid = *cid;
-    ASSERT(!request->forget);
-    request->state = serving;
-    return respond_part(request, serving, size, type, etag);
+    return respond_part(request, cid, size, type);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_content_ask.c - lines of a request for content: Accept, format,
- * dag-scope, entity-bytes, car-version, car-order, car-dups, Range. Whatever
- * they say, no byte outside of a file is ever asked for. */
+ * dag-scope, entity-bytes, car-version, car-order, car-dups. Whatever they
+ * say, no byte outside of a file is ever asked for. */
 #include "http/content_ask.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -14,17 +14,6 @@ static Text next_line(Bytes *rest)
     const Text line = bytes_text(bytes_of(rest->data, len));
     *rest = bytes_from(*rest, end ? len + 1 : len);
     return line;
-}
-
-static void check_range(Text header, uint64_t size)
-{
-    struct byte_range range;
-    const RangeKind kind = byte_range_read(header, size, &range);
-    if (kind == RANGE_UNSATISFIABLE)
-        return;
-    ASSERT(range.from <= size && range.len <= size - range.from);
-    ASSERT(kind == RANGE_PART || range.len == size);
-    ASSERT(kind == RANGE_WHOLE || range.len > 0);
 }
 
 static void check_entity(const struct entity_bytes *entity, uint64_t size)
@@ -48,13 +37,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     words.car_version = next_line(&rest);
     words.car_order = next_line(&rest);
     words.car_dups = next_line(&rest);
-    const Text header = next_line(&rest);
     if (content_ask_read(&words, &ask, &err) != STATUS_OK)
         ASSERT(err.message[0] != '\0');
     else
         ASSERT(!ask.has_bytes || ask.scope == SCOPE_ENTITY);
     for (size_t index = 0; index < sizeof sizes / sizeof *sizes; index++) {
-        check_range(header, sizes[index]);
         if (ask.has_bytes)
             check_entity(&ask.bytes, sizes[index]);
     }
