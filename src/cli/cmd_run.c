@@ -429,7 +429,8 @@ static int run_it(struct cli *cli, struct asked *asked, bool is_call,
     struct outputs outputs = {.cli = cli, .is_call = is_call};
 
     stem_of(is_call ? cli->words[1] : cli->words[0], name, sizeof name);
-    struct progress *progress = progress_new(cli, name, workflow);
+    struct progress *progress =
+        progress_new(cli, name, ipvm_workflow_task_count(workflow));
     asked->run.on_event = progress_event;
     asked->run.context = progress;
     ipvm_status status = ipvm_run_workflow(cli->vm, workflow, &asked->run,

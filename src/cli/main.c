@@ -19,6 +19,22 @@ static const struct command *const running[] = {
     &graph_command, &embed_command,   NULL,
 };
 
+static const struct command *const node[] = {
+    &submit_command,
+    &jobs_command,
+    &job_command,
+    &watch_command,
+    &logs_command,
+    &suspend_command,
+    &resume_command,
+    &cancel_command,
+    &retry_command,
+    &fork_command,
+    &quota_command,
+    &invite_command,
+    NULL,
+};
+
 static const struct command *const content[] = {
     &add_command,    &ls_command,  &get_command,    &cat_command,
     &block_command,  &dag_command, &export_command, &import_command,
@@ -37,6 +53,7 @@ static const struct command *const trust[] = {
 };
 
 static const struct command *const help[] = {
+    &doctor_command,
     &help_command_entry,
     &completion_command,
     &version_command,
@@ -44,8 +61,8 @@ static const struct command *const help[] = {
 };
 
 const struct topic topics[] = {
-    {"run", running}, {"content", content}, {"store", keeping},
-    {"trust", trust}, {"help", help},       {NULL, NULL},
+    {"run", running}, {"node", node}, {"content", content}, {"store", keeping},
+    {"trust", trust}, {"help", help}, {NULL, NULL},
 };
 
 const struct command *command_at(size_t index)

@@ -24,7 +24,6 @@ struct running {
 struct progress {
     const struct cli *cli;
     const char *name;
-    uint32_t total; /* tasks of the workflow */
     bool each_task; /* a line for each */
     uint64_t start_ns, drawn_ns;
     unsigned drawn_lines;
@@ -36,13 +35,12 @@ struct progress {
 };
 
 struct progress *progress_new(const struct cli *cli, const char *name,
-                              const ipvm_workflow *workflow)
+                              uint32_t total)
 {
     struct progress *progress = HEAP_NEW(struct progress);
     progress->cli = cli;
     progress->name = name;
-    progress->total = ipvm_workflow_task_count(workflow);
-    progress->each_task = progress->total <= LINES_PER_TASK_MAX;
+    progress->each_task = total <= LINES_PER_TASK_MAX;
     progress->start_ns = clock_monotonic_ns();
     return progress;
 }
@@ -51,6 +49,11 @@ void progress_free(struct progress *progress)
 {
     free(progress->running);
     free(progress);
+}
+
+void progress_began(struct progress *progress, uint64_t ago_ns)
+{
+    progress->start_ns = clock_monotonic_ns() - ago_ns;
 }
 
 bool progress_host_failed(const struct progress *progress)
@@ -250,6 +253,22 @@ void progress_event(void *context, const ipvm_event *event)
         break;
     }
     draw_if_due(progress);
+}
+
+void progress_restart(struct progress *progress)
+{
+    progress->running_count = 0;
+    progress->done = progress->hits = progress->ran = 0;
+    progress->failed = progress->cancelled = 0;
+    progress->saved_ns = 0;
+    progress->host_failed = false;
+}
+
+void progress_note(struct progress *progress, Text words)
+{
+    erase(progress);
+    if (!progress->cli->quiet && !progress->cli->json)
+        fprintf(stderr, "  %.*s\n", TEXT_ARG(words));
 }
 
 void progress_finish(struct progress *progress, bool succeeded)

@@ -7,13 +7,21 @@
 #ifndef IPVM_CLI_PROGRESS_H
 #define IPVM_CLI_PROGRESS_H
 
+#include "base/bytes.h"
 #include "cli/command.h"
 
 struct progress;
 
-/* `name` stands before the counts; `workflow` is borrowed. */
+/* `name`, which is borrowed, stands before the counts; the workflow has `total`
+ * tasks. */
 struct progress *progress_new(const struct cli *cli, const char *name,
-                              const ipvm_workflow *workflow);
+                              uint32_t total);
+/* It began earlier than progress_new() was called. */
+void progress_began(struct progress *progress, uint64_t ago_ns);
+/* Counts from zero: the workflow is run once more. */
+void progress_restart(struct progress *progress);
+/* A line of words between those of tasks. */
+void progress_note(struct progress *progress, Text words);
 /* An ipvm_on_event. */
 void progress_event(void *context, const ipvm_event *event);
 /* Takes the live part away and prints the line that sums it up. */

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/remote_draw.h"
+
+#include <stdio.h>
+
+#include "cli/field.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+
+struct drawing {
+    struct cli *cli;
+    struct progress *progress;
+    bool as_json;
+    uint32_t done, total;
+};
+
+/* --- One event ----------------------------------------------------------- */
+
+/* How a task came out, in the words of a run. */
+static void read_finished(const Value *event, struct arena *arena,
+                          ipvm_event *out)
+{
+    const Text by = field_text(event, TEXT("by"));
+    const Text end = field_text(event, TEXT("end"));
+    out->is_hit =
+        text_equal(by, TEXT("memo")) || text_equal(by, TEXT("believed"));
+    out->ran = text_equal(by, TEXT("run")) &&
+               !text_starts_with(end, TEXT("refused/"));
+    out->is_ok = field_true(event, TEXT("ok"));
+    out->end = arena_copy_text(arena, end).data;
+    out->run_ns = field_uint(event, TEXT("run_ns"));
+    out->text =
+        arena_copy_text(arena, field_text(event, TEXT("message"))).data;
+}
+
+/* False: nothing to draw. */
+static bool read_event(struct drawing *drawing, const Value *event,
+                       struct arena *arena, ipvm_event *out)
+{
+    const Text kind = field_text(event, TEXT("kind"));
+    *out = (ipvm_event){
+        .task = (uint32_t)field_uint(event, TEXT("index")),
+        .label = arena_copy_text(arena, field_text(event, TEXT("task"))).data,
+        .end = "",
+        .text = arena_copy_text(arena, field_text(event, TEXT("text"))).data,
+    };
+    if (text_equal(kind, TEXT("task/started"))) {
+        out->kind = IPVM_TASK_STARTED;
+    } else if (text_equal(kind, TEXT("task/finished"))) {
+        out->kind = IPVM_TASK_FINISHED;
+        read_finished(event, arena, out);
+        drawing->done++;
+    } else if (text_equal(kind, TEXT("log"))) {
+        out->kind = IPVM_TASK_LOG;
+    } else if (text_equal(kind, TEXT("alarm"))) {
+        out->kind = IPVM_ALARM;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* A job that starts again begins to count again. */
+static void take_other(struct drawing *drawing, const Value *event)
+{
+    const struct cli *cli = drawing->cli;
+    const Text kind = field_text(event, TEXT("kind"));
+    if (text_equal(kind, TEXT("started"))) {
+        drawing->done = 0;
+        drawing->total = (uint32_t)field_uint(event, TEXT("tasks"));
+        progress_restart(drawing->progress);
+    } else if (!cli->quiet && (text_equal(kind, TEXT("suspended")) ||
+                               text_equal(kind, TEXT("resumed")) ||
+                               text_equal(kind, TEXT("retried")))) {
+        progress_note(drawing->progress, kind);
+    }
+}
+
+static bool draw_event(void *context, const Value *event)
+{
+    struct drawing *drawing = context;
+    struct arena arena = {0};
+    ipvm_event drawn;
+    if (drawing->as_json) {
+        output_json(event);
+        fflush(stdout);
+    } else if (read_event(drawing, event, &arena, &drawn)) {
+        if (drawing->total < drawing->done)
+            drawing->total = drawing->done;
+        drawn.done = drawing->done;
+        drawn.total = drawing->total;
+        progress_event(drawing->progress, &drawn);
+    } else {
+        take_other(drawing, event);
+    }
+    arena_deinit(&arena);
+    return true;
+}
+
+/* --- All of them --------------------------------------------------------- */
+
+/* Of one that is over: what it took, not how long we have looked. */
+static void set_time(struct progress *progress, const Value *job)
+{
+    const uint64_t started = field_uint(job, TEXT("started"));
+    const uint64_t ended = field_uint(job, TEXT("ended"));
+    if (started > 0 && ended >= started)
+        progress_began(progress, (ended - started) * 1000000);
+}
+
+static int say_how(struct drawing *drawing, const Value *job)
+{
+    struct cli *cli = drawing->cli;
+    const Text message = field_text(job, TEXT("message"));
+    int code = remote_job_code(job);
+    if (code == EXIT_FAILED &&
+        text_equal(field_text(job, TEXT("state")), TEXT("cancelled")))
+        return cli_error(cli, EXIT_FAILED, "the job was cancelled");
+    if (code == EXIT_FAILED && progress_host_failed(drawing->progress))
+        code = EXIT_TROUBLE;
+    // Tasks that failed have said why.
+    if (code != EXIT_OK && message.len > 0 && drawing->done == 0)
+        return cli_error(cli, code, "%.*s", TEXT_ARG(message));
+    return code;
+}
+
+int remote_draw(struct node_client *client, const char *job, bool as_json,
+                struct arena *arena, Value *out)
+{
+    struct drawing drawing = {.cli = node_client_cli(client),
+                              .as_json = as_json};
+    int code = remote_job_get(client, job, arena, out);
+    if (code != EXIT_OK)
+        return code;
+    const Text name = arena_copy_text(arena, field_text(out, TEXT("name")));
+    const Value *counts = field(out, TEXT("counts"));
+    drawing.total = (uint32_t)field_uint(counts, TEXT("total"));
+    drawing.progress = progress_new(
+        drawing.cli, name.len > 0 ? name.data : "job", drawing.total);
+    code = remote_job_follow(client, job, draw_event, &drawing);
+    if (code == EXIT_OK)
+        code = remote_job_get(client, job, arena, out);
+    if (code == EXIT_OK) {
+        set_time(drawing.progress, out);
+        if (!as_json)
+            progress_finish(drawing.progress, remote_job_code(out) == EXIT_OK);
+        code = say_how(&drawing, out);
+    } else if (code == EXIT_INTERRUPTED) {
+        progress_note(drawing.progress, TEXT("no longer watched"));
+        code = cli_error(drawing.cli, code,
+                         "the job goes on without us: `ipvm watch %.18s` "
+                         "looks again, `ipvm cancel %.18s` stops it",
+                         job, job);
+    }
+    progress_free(drawing.progress);
+    return code;
+}
