@@ -7,7 +7,7 @@
 #include "http/request.h"
 
 Step node_health, node_page, node_metrics;
-Step session_begin, session_end;
+Step session_begin, session_end, session_invite;
 Step quotas_list, quotas_get, quotas_put, quotas_delete;
 Step dashboard_get;
 Step inspect_get;

@@ -95,6 +95,10 @@ static const struct route_answer metrics_answers[] = {
     {200, "text/plain", "Prometheus text format"},
     {0},
 };
+static const struct route_answer invite_answers[] = {
+    {201, "application/json", "{\"token\": text}"},
+    {0},
+};
 static const struct route_answer session_answers[] = {
     {204, NULL, "Set-Cookie has the session"},
     {0},
@@ -183,6 +187,18 @@ const struct route http_routes_api[] = {
         .summary = "ends the session",
         .answers = nothing,
         .end = session_end,
+    },
+    {
+        .methods = METHOD_POST,
+        .path = "/v1/invitations",
+        .capability = MAY_ADMINISTER,
+        .id = "invite",
+        .group = "node",
+        .summary = "a new one-time link to the dashboard",
+        .about = "For the owner only. The link is the node's address and "
+                 "/#token=TOKEN; it works once, within ten minutes.",
+        .answers = invite_answers,
+        .end = session_invite,
     },
     {
         .methods = METHOD_POST,

@@ -48,3 +48,17 @@ RequestStep session_end(struct request *request)
                         "=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0"));
     return respond_empty(request, 204);
 }
+
+/* A session is the owner's, so nobody else gives one away. */
+RequestStep session_invite(struct request *request)
+{
+    char secret[SECRET_TEXT_MAX];
+    if (!request->principal.is_owner)
+        return respond_problem(request, 403, "denied",
+                               "only the owner invites");
+    gate_invite(node_gate(request->node), secret);
+    const Text token = arena_copy_text(&request->arena, text_of(secret));
+    const Value value =
+        value_map1(&request->arena, TEXT("token"), value_text(token));
+    return respond_value(request, 201, &value);
+}
