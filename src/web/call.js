@@ -5,7 +5,7 @@ import { cidOf, getJson, postJson } from '/api.js'
 import { busy, button, el, empty, replace, toast, trouble } from '/dom.js'
 import { addFile, field, jsonField } from '/field.js'
 import { jobHref } from '/job.js'
-import { readFunction } from '/wit.js'
+import { functionWords, words } from '/wit.js'
 
 // callPage(module, query) → {element, title, stop()}
 export function callPage(module, query) {
@@ -27,9 +27,9 @@ export function callPage(module, query) {
   const load = async () => {
     replace(body, busy())
     try {
-      const { functions = [], verdict } = await getJson(`/v1/describe?module=${encodeURIComponent(module)}`)
-      if (functions.length === 0) replace(body, empty('No functions here', verdict ?? 'This module exports none that can be called.'))
-      else replace(body, callForm(module, functions.map(readFunction), query.get('function')))
+      const { functions = [], message } = await getJson(`/v1/describe?module=${encodeURIComponent(module)}`)
+      if (functions.length === 0) replace(body, empty('No functions here', message ?? 'This module exports none that can be called.'))
+      else replace(body, callForm(module, functions, query.get('function')))
     } catch (error) {
       replace(body, trouble(error, load))
     }
@@ -48,24 +48,24 @@ function callForm(module, functions, wanted) {
   const show = () => {
     const one = functions.find((other) => other.name === select.value)
     note.hidden = true
-    if (one.params === null) {
+    if (!one.typed) {
       const any = jsonField('Arguments')
       params = [any]
       any.isList = true
-      replace(place, el('code.signature', {}, one.text), el('label.field', {}, el('span', {}, 'Arguments, a list'), any.element))
+      replace(place, el('code.signature', {}, functionWords(one)), el('label.field', {}, el('span', {}, 'Arguments, a list'), any.element))
       return
     }
-    params = one.params.map(({ name, type, words }) => ({ name, words, kind: type.kind, ...field(type, name) }))
-    replace(place, el('code.signature', {}, one.text), params.length === 0 && el('p.faint', {}, 'It takes no arguments'),
+    params = one.params.map(({ name, type }) => ({ name, words: words(type), ...field(type, name) }))
+    replace(place, el('code.signature', {}, functionWords(one)), params.length === 0 && el('p.faint', {}, 'It takes no arguments'),
       params.map((param) => el('div.field', {}, el('span', {}, param.name, el('code.faint', {}, param.words)), param.element)))
   }
   const call = async (event) => {
     event.preventDefault()
     note.hidden = true
     try {
-      const words = params[0]?.isList ? JSON.parse(params[0].read()).map((item) => wordOf(JSON.stringify(item)))
+      const given = params[0]?.isList ? JSON.parse(params[0].read()).map((item) => wordOf(JSON.stringify(item)))
         : params.map((param) => wordOf(param.read()))
-      const answer = await postJson('/v1/call', { module: { '/': module }, function: select.value, words })
+      const answer = await postJson('/v1/call', { module: { '/': module }, function: select.value, words: given })
       location.hash = jobHref(cidOf(answer.job), 'result')
     } catch (error) {
       note.textContent = error.message

@@ -12,11 +12,12 @@ const FLOAT = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/
 export function field(type, name) {
   if (isBytes(type)) return bytesField(name)
   if (wholeRange(type.kind)) return wholeField(type.kind, name)
-  const make = {
+  const makers = {
     f32: floatField, f64: floatField, bool: boolField, string: textField, char: charField,
     enum: enumField, flags: flagsField, option: optionField, list: listField,
     record: recordField, tuple: recordField, variant: variantField,
-  }[type.kind]
+  }
+  const make = Object.hasOwn(makers, type.kind) && makers[type.kind]
   return make ? make(name, type) : jsonField(name)
 }
 
@@ -99,7 +100,7 @@ function flagsField(name, { members }) {
     read: () => JSON.stringify(members.filter((one, at) => boxes[at].checked).map((one) => one.name)) }
 }
 
-function optionField(name, { element: type }) {
+function optionField(name, { of: type }) {
   const inner = field(type, name)
   const box = el('input', { type: 'checkbox', 'aria-label': `give ${name}`, onchange: () => {
     place.hidden = !box.checked
@@ -112,7 +113,7 @@ function optionField(name, { element: type }) {
   } }
 }
 
-function listField(name, { element: type }) {
+function listField(name, { of: type }) {
   const fields = []
   const list = el('ol.fields', { start: 0 })
   const add = () => {

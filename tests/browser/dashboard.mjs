@@ -240,6 +240,7 @@ await test('nothing a guest says becomes more than text', async () => {
   await at(page, job('evil', '/graph?task=svg'))
   await page.locator('.task-panel pre').getByText(hostileResults.svg).waitFor()
   await at(page, job('evil', '/log'))
+  await page.locator('.log .what').getByText(hostile).first().waitFor()
   check('hostile lines are there, as text', (await page.locator('.log .what').allTextContents()).includes(hostile))
   await picture(page, 'hostile')
 })

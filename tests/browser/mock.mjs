@@ -19,6 +19,18 @@ const link = (name) => ({ '/': cid(name) })
 const HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=2</script>'
 export const hostile = HOSTILE
 
+const type = (kind, more = {}) => ({ kind, ...more })
+const param = (name, kind, more) => ({ name, type: type(kind, more) })
+const FUNCTIONS = [
+  { name: 'crop', typed: true, params: [param('image', 'list', { of: type('u8') }), ...['x', 'y', 'width', 'height'].map((name) => param(name, 'u32'))],
+    result: type('result', { ok: type('list', { of: type('u8') }), error: type('string') }) },
+  { name: 'shape', typed: true, params: [
+    param('kind', 'enum', { members: [{ name: 'circle' }, { name: 'square' }] }), param('fill', 'option', { of: type('string') }),
+    param('at', 'record', { members: [param('x', 'f64'), param('y', 'f64')] }), param('tags', 'list', { of: type('string') }), param('deep', 'bool'),
+  ], result: type('string') },
+  { name: 'anything', typed: false },
+]
+
 export class Mock {
   constructor(web, picture) {
     this.web = web
@@ -155,9 +167,7 @@ export class Mock {
     const routes = {
       'GET node': () => json(answer, this.#about()),
       'GET log': () => json(answer, { size: 4211, head: link('head') }),
-      'GET describe': () => json(answer, { functions: [
-        'crop: func(image: list<u8>, x: u32, y: u32, width: u32, height: u32) -> result<list<u8>, string>',
-        'shape: func(kind: enum { circle, square }, fill: option<string>, at: record { x: f64, y: f64 }, tags: list<string>, deep: bool) -> string'] }),
+      'GET describe': () => json(answer, { kind: 'wit', functions: FUNCTIONS }),
       'POST call': () => json(answer, { job: { '/': this.addJob('call', [{ label: 'call', class: 'pure', function: 'crop', awaits: [], output: true, state: 'waiting' }]) }, state: 'queued' }),
       'POST files': () => json(answer, { cid: this.addFile(`upload ${query.get('name')}`, body) }),
       'POST jobs': () => this.#post(rest, body, answer),

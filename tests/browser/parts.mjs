@@ -37,27 +37,23 @@ async function layers(page) {
 }
 
 async function wit(page) {
-  const told = 'f: func(a: list<u8>, b: option<record { x: f64, y: tuple<u8, string> }>, c: variant { none, some(u32) }) -> result<_, string>'
-  const [f, any, bare] = await ask(page, '/wit.js', [['readFunction', told],
-    ['readFunction', 'main: takes any arguments (IPVM ABI)'], ['readFunction', 'go: func()']])
-  equal('a function has its parameters', f.params.map(({ name, words }) => `${name}: ${words}`),
-    ['a: list<u8>', 'b: option<record { x: f64, y: tuple<u8, string> }>', 'c: variant { none, some(u32) }'])
-  equal('a record inside an option', f.params[1].type.element.members.map(({ name }) => name), ['x', 'y'])
-  equal('one that takes anything', [any.name, any.params], ['main', null])
-  equal('one that takes nothing', bare.params, [])
-  const bad = ['f: func(a list<u8>)', 'f: func(a: list<u8)', 'f: func(a: <)', 'f: func(', `f: func(a: ${'list<'.repeat(200)})`]
-  const refused = await page.evaluate(async (texts) => {
-    const { readFunction } = await import('/wit.js')
-    return texts.filter((text) => {
-      try {
-        readFunction(text)
-        return false
-      } catch {
-        return true
-      }
-    }).length
-  }, bad)
-  equal('types that are none are refused', refused, bad.length)
+  const text = { kind: 'string' }, row = { kind: 'record', members: [{ name: 'x', type: { kind: 'f64' } },
+    { name: 'y', type: { kind: 'tuple', members: [{ type: { kind: 'u8' } }, { type: text }] } }] }
+  const f = { name: 'f', typed: true, params: [{ name: 'a', type: { kind: 'list', of: { kind: 'u8' } } },
+    { name: 'b', type: { kind: 'option', of: row } },
+    { name: 'c', type: { kind: 'variant', members: [{ name: 'none' }, { name: 'some', type: { kind: 'u32' } }] } }],
+  result: { kind: 'result', error: text } }
+  const told = await ask(page, '/wit.js', [['functionWords', f], ['functionWords', { name: 'go', typed: true, params: [] }],
+    ['functionWords', { name: 'main', typed: false }]])
+  equal('functions in words of WIT', told, [
+    'f: func(a: list<u8>, b: option<record { x: f64, y: tuple<u8, string> }>, c: variant { none, some(u32) }) -> result<_, string>',
+    'go: func()', 'main: takes any arguments'])
+  const ranges = await page.evaluate(async () => {
+    const { wholeRange } = await import('/wit.js')
+    return ['u8', 's16', 'u64', 's64', 'f32', 'u9', 'constructor'].map((kind) => wholeRange(kind)?.map(String) ?? null)
+  })
+  equal('ranges of whole numbers', ranges, [['0', '255'], ['-32768', '32767'], ['0', '18446744073709551615'],
+    ['-9223372036854775808', '9223372036854775807'], null, null, null])
 }
 
 async function values(page) {
