@@ -105,10 +105,15 @@ Status gate_refuse(struct chain_refusal *refusal, struct error *err,
                 made.message, *field ? " (" : "", field, *field ? ")" : "");
 }
 
-struct chain_options gate_chain_options(const struct gate *gate, int64_t now_s)
+int64_t gate_now(const struct gate *gate)
+{
+    return gate->now_s ? gate->now_s : clock_wall_s();
+}
+
+struct chain_options gate_chain_options(const struct gate *gate)
 {
     return (struct chain_options){
-        .now_s = now_s,
+        .now_s = gate_now(gate),
         .audience = &gate->did,
         .subject = &gate->did,
         .store = gate->store,
@@ -286,8 +291,7 @@ static Status enter_again(const struct entering *entering,
         let_in(entering, visit);
         return STATUS_OK;
     }
-    const struct chain_options options =
-        gate_chain_options(entering->gate, entering->now_s);
+    const struct chain_options options = gate_chain_options(entering->gate);
     const size_t count = authorised_link_count(visit->authorised);
     for (size_t index = 0; index < count; index++)
         TRY(check_now(entering, authorised_link(visit->authorised, index)));
@@ -334,8 +338,7 @@ static Status enter_by_chain(const struct entering *entering,
                              struct given *given, struct token *token,
                              struct visit *visit)
 {
-    struct chain_options options =
-        gate_chain_options(entering->gate, entering->now_s);
+    struct chain_options options = gate_chain_options(entering->gate);
     options.proof = given_proof;
     options.proof_context = given;
     options.replay_is_ok = !capabilities[entering->request->capability].once;
@@ -434,7 +437,7 @@ Status gate_enter(struct gate *gate, const struct gate_request *request,
 {
     const struct entering entering = {.gate = gate,
                                       .request = request,
-                                      .now_s = clock_wall_s(),
+                                      .now_s = gate_now(gate),
                                       .out = out,
                                       .refusal = refusal,
                                       .err = err};

@@ -20,7 +20,9 @@ struct gate {
     struct chain_cache *chains;
     struct visits *visits;
     struct sessions *sessions;
+    int64_t now_s; /* for tests; 0: the clock says */
 };
+int64_t gate_now(const struct gate *gate);
 
 /* Clocks that differ by less than this are forgiven where a token must expire
  * soon; nowhere else. */
@@ -31,8 +33,7 @@ enum { AHEAD_SLACK_S = 60 };
     struct chain_refusal *refusal, struct error *err, ChainRule rule,
     const struct token *token, const char *field, const char *format, ...);
 /* What all of a gate's questions about chains have in common. */
-struct chain_options gate_chain_options(const struct gate *gate,
-                                        int64_t now_s);
+struct chain_options gate_chain_options(const struct gate *gate);
 /* An invocation must expire, and within so many seconds. */
 Status gate_check_expiry(const struct token *invocation, int64_t now_s,
                          int64_t ahead_max_s, struct chain_refusal *refusal,

@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "ipld/multibase.h"
 #include "node/gate_parts.h"
 
@@ -147,13 +146,13 @@ void sessions_end(struct sessions *sessions, Text cookie)
 
 void gate_invite(struct gate *gate, char out[SECRET_TEXT_MAX])
 {
-    sessions_invite(gate->sessions, clock_wall_s(), out);
+    sessions_invite(gate->sessions, gate_now(gate), out);
 }
 
 Status gate_begin_session(struct gate *gate, Text invitation,
                           char out[SECRET_TEXT_MAX], struct error *err)
 {
-    if (sessions_begin(gate->sessions, invitation, clock_wall_s(), out))
+    if (sessions_begin(gate->sessions, invitation, gate_now(gate), out))
         return STATUS_OK;
     return fail(err, STATUS_DENIED,
                 "this link was used before, or is older than ten minutes; "

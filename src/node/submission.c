@@ -6,7 +6,6 @@
  *        facts ◀── each task against the chain ◀── its size ◀───────┘ */
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "node/submission_check.h"
 #include "run/root.h"
 #include "ucan/container.h"
@@ -159,7 +158,7 @@ static Status check_form(const struct gate *gate,
         return gate_refuse(refusal, err, CHAIN_INVALID_SUBJECT, invocation,
                            ".sub", "its subject is not this node, %s",
                            gate->did.text);
-    return gate_check_expiry(invocation, clock_wall_s(),
+    return gate_check_expiry(invocation, gate_now(gate),
                              SUBMISSION_AHEAD_MAX_S, refusal, err);
 }
 
@@ -178,7 +177,7 @@ static Status authorise(struct gate *gate, struct given *given,
                         struct submission *submission,
                         struct chain_refusal *refusal, struct error *err)
 {
-    struct chain_options options = gate_chain_options(gate, clock_wall_s());
+    struct chain_options options = gate_chain_options(gate);
     options.proof = given_proof;
     options.proof_context = given;
     options.replay_is_ok = true;
@@ -273,7 +272,7 @@ static Status restore(struct gate *gate, struct given *given,
                       struct error *err)
 {
     const struct token *token = *invocation;
-    struct chain_options options = gate_chain_options(gate, clock_wall_s());
+    struct chain_options options = gate_chain_options(gate);
     options.proof = given_proof;
     options.proof_context = given;
     TRY(read_terms(submission, token, err));

@@ -187,7 +187,7 @@ Status submission_check_tasks(struct gate *gate,
     struct checking checking = {
         .gate = gate,
         .authorised = authorised,
-        .options = gate_chain_options(gate, 0),
+        .options = gate_chain_options(gate),
         .work = CHAIN_WORK_MAX + (size_t)workflow->count * WORK_PER_TASK,
         .has_policies = authorised && has_policies(authorised),
         .refusal = refusal,
@@ -220,7 +220,7 @@ Status gate_recheck(struct gate *gate, const struct authorised *authorised,
     struct chain_refusal refusal;
     if (!authorised)
         return STATUS_OK;
-    const struct chain_options options = gate_chain_options(gate, 0);
+    const struct chain_options options = gate_chain_options(gate);
     const Value joined =
         join(authorised_invocation(authorised)->args, args, TEXT(""), &arena);
     const Status status = chain_recheck(authorised, command_of(cmd), &joined,

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* told.c - what a run says while it goes: events for the journal, what it cost,
+ * and whether a task may run. On the node's thread, but told_kept(). */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "node/state.h"
+
+/* --- Small things -------------------------------------------------------- */
+
+static Text label_of(const struct active *active, uint32_t task)
+{
+    return active->workflow->tasks[task].label;
+}
+
+/* Words of guests may be long, and what is cut in the middle of a character is
+ * no text any more. */
+static Text cut_text(Text text)
+{
+    size_t len = text.len < EVENT_TEXT_MAX ? text.len : EVENT_TEXT_MAX;
+    size_t bad = 0;
+    text.len = len;
+    if (!utf8_is_valid(text, &bad))
+        text.len = bad;
+    return text;
+}
+
+static void put_task(struct event_draft *draft, const struct active *active,
+                     uint32_t task)
+{
+    if (task == TASK_OUTSIDE)
+        return;
+    event_put(draft, TEXT("task"), value_text(label_of(active, task)));
+    event_put(draft, TEXT("index"), value_uint(task));
+}
+
+static void put_number(struct event_draft *draft, Text key, uint64_t number)
+{
+    if (number > 0)
+        event_put(draft, key, value_uint(number));
+}
+
+static void tell(struct active *active, Text kind, struct event_draft *draft)
+{
+    event_tell(active->node, active->job, kind, draft);
+    if (active->flush_ns == 0) {
+        active->flush_ns = clock_monotonic_ns() + FLUSH_NS;
+        active_set_timer(active);
+    }
+}
+
+/* --- Starting ------------------------------------------------------------ */
+
+static void started(struct active *active, uint32_t task)
+{
+    struct node *node = active->node;
+    struct active_task *mine = &active->tasks[task];
+    mine->started_ns = clock_monotonic_ns();
+    if (mine->ready_ns) {
+        pthread_mutex_lock(&node->lock);
+        latency_add(&node->stats.queue, mine->started_ns - mine->ready_ns);
+        pthread_mutex_unlock(&node->lock);
+    }
+    if (active->untold_count == active->untold_capacity) {
+        active->untold_capacity =
+            active->untold_capacity ? active->untold_capacity * 2 : 8;
+        active->untold = heap_resize(active->untold, active->untold_capacity,
+                                     sizeof *active->untold);
+    }
+    active->untold[active->untold_count++] = task;
+    if (active->flush_ns == 0) {
+        active->flush_ns = mine->started_ns + FLUSH_NS;
+        active_set_timer(active);
+    }
+}
+
+void told_untold(struct active *active)
+{
+    for (uint32_t index = 0; index < active->untold_count; index++) {
+        struct event_draft draft = {.count = 0};
+        put_task(&draft, active, active->untold[index]);
+        event_tell(active->node, active->job, TEXT("task/started"), &draft);
+    }
+    active->untold_count = 0;
+}
+
+/* It is over before anybody was told that it began. */
+static void forget_untold(struct active *active, uint32_t task)
+{
+    for (uint32_t index = active->untold_count; index-- > 0;)
+        if (active->untold[index] == task) {
+            active->untold[index] = active->untold[--active->untold_count];
+            return;
+        }
+}
+
+/* --- Over ---------------------------------------------------------------- */
+
+static Text by_name(TaskBy by)
+{
+    switch (by) {
+    case BY_SYMBOLIC:
+    case BY_CONCRETE:
+        return TEXT("memo");
+    case BY_RUNNING:
+        return TEXT("run");
+    case BY_MERGING:
+        return TEXT("merge");
+    case BY_UPSTREAM:
+        return TEXT("upstream");
+    case BY_NOTHING:
+    case BY_BLOCKING:
+    case BY_BARRIER:
+        break;
+    }
+    return TEXT("nothing");
+}
+
+static bool is_hit(const struct run_task_report *report)
+{
+    return report->state.by == BY_SYMBOLIC || report->state.by == BY_CONCRETE;
+}
+
+static void count_cost(struct active *active,
+                       const struct run_task_report *report)
+{
+    struct node *node = active->node;
+    struct node_stats *stats = &node->stats;
+    struct job_facts *facts = &active->job->facts;
+    const struct run_cost *cost = &report->cost;
+    const bool ran = report->state.by == BY_RUNNING;
+    const uint64_t stored = ran ? report->stored_bytes : 0;
+    pthread_mutex_lock(&node->lock);
+    run_counts(active->run, &facts->counts);
+    if (ran) {
+        facts->cost.run_ns += cost->wall_ns;
+        facts->cost.cpu_ns += cost->cpu_ns;
+        facts->cost.fuel += cost->fuel;
+        facts->cost.stored += stored;
+        if (cost->memory_peak > facts->cost.memory)
+            facts->cost.memory = cost->memory_peak;
+        stats->run_ns += cost->wall_ns;
+        stats->cpu_ns += cost->cpu_ns;
+        stats->fuel += cost->fuel;
+        stats->stored_bytes += stored;
+        latency_add(&stats->run, cost->wall_ns);
+    } else if (is_hit(report)) {
+        facts->cost.saved_ns += cost->wall_ns;
+        stats->saved_ns += cost->wall_ns;
+    }
+    stats->tasks_run += ran;
+    stats->tasks_hit += is_hit(report);
+    stats->tasks_merged += report->state.by == BY_MERGING;
+    stats->tasks_failed += report->state.out != OUT_OK;
+    if (report->state.out == OUT_END)
+        stats->tasks_ended[report->state.end]++;
+    pthread_mutex_unlock(&node->lock);
+}
+
+static void pay(struct active *active, uint32_t task,
+                const struct run_task_report *report)
+{
+    struct node *node = active->node;
+    if (!active->tasks[task].is_paid)
+        return;
+    active->tasks[task].is_paid = false;
+    const struct quota_used used = {
+        .time_ns = report ? report->cost.wall_ns : 0,
+        .bytes = report ? report->stored_bytes : 0,
+        .fuel = report ? report->cost.fuel : 0,
+        .tasks = 1,
+    };
+    quota_end(node->quotas, active->job->facts.quota, &used, NULL);
+    node->quota_freed = active->has_paid = true;
+}
+
+void told_unpaid(struct active *active)
+{
+    if (active->job->facts.quota.len == 0)
+        return;
+    for (uint32_t task = 0; task < active->workflow->count; task++)
+        pay(active, task, NULL);
+}
+
+static void put_cost(struct event_draft *draft, const struct active *active,
+                     uint32_t task, const struct run_task_report *report)
+{
+    const struct active_task *mine = &active->tasks[task];
+    if (report->state.by != BY_RUNNING)
+        return;
+    if (mine->ready_ns && mine->started_ns > mine->ready_ns)
+        put_number(draft, TEXT("queued_ns"),
+                   mine->started_ns - mine->ready_ns);
+    put_number(draft, TEXT("run_ns"), report->cost.wall_ns);
+    put_number(draft, TEXT("cpu_ns"), report->cost.cpu_ns);
+    put_number(draft, TEXT("memory"), report->cost.memory_peak);
+    put_number(draft, TEXT("fuel"), report->cost.fuel);
+    put_number(draft, TEXT("stored"), report->stored_bytes);
+}
+
+static void finished(struct active *active, uint32_t task,
+                     const struct run_task_report *report)
+{
+    struct event_draft draft = {.count = 0};
+    const struct schedule_task_state *state = &report->state;
+    Cid result, comp;
+    forget_untold(active, task);
+    put_task(&draft, active, task);
+    event_put(&draft, TEXT("by"), value_text(by_name(state->by)));
+    event_put(&draft, TEXT("ok"), value_bool(state->out == OUT_OK));
+    if (state->out == OUT_END)
+        event_put(&draft, TEXT("end"), value_text(end_name(state->end)));
+    if (report->has_result) {
+        cid_from_hash(CODEC_DAG_CBOR, &report->result, &result);
+        event_put(&draft, TEXT("result"), value_link(&result));
+    }
+    if (report->has_concrete) {
+        cid_from_hash(CODEC_DAG_CBOR, &report->concrete, &comp);
+        event_put(&draft, TEXT("comp"), value_link(&comp));
+    }
+    const Text message = cut_text(text_of(report->message));
+    if (message.len > 0)
+        event_put(&draft, TEXT("message"), value_text(message));
+    put_cost(&draft, active, task, report);
+    tell(active, TEXT("task/finished"), &draft);
+    count_cost(active, report);
+    pay(active, task, report);
+    const struct job_facts *facts = &active->job->facts;
+    if (facts->limits.fuel && facts->cost.fuel > facts->limits.fuel)
+        active_stop(active, ACTIVE_FAILS,
+                    "limit/fuel: the job's tasks used more fuel than they may "
+                    "in total");
+}
+
+/* --- Words --------------------------------------------------------------- */
+
+static Text level_name(LogLevel level)
+{
+    static const Text names[] = {
+        [LOG_TRACE] = TEXT_INIT("trace"),
+        [LOG_DEBUG] = TEXT_INIT("debug"),
+        [LOG_INFO] = TEXT_INIT("info"),
+        [LOG_WARN] = TEXT_INIT("warn"),
+        [LOG_ERROR] = TEXT_INIT("error"),
+        [LOG_CRITICAL] = TEXT_INIT("critical"),
+    };
+    return names[level];
+}
+
+static void logged(struct active *active, const struct run_event *event)
+{
+    struct event_draft draft = {.count = 0};
+    if (active->logs >= JOB_LOGS_MAX && event->task != TASK_OUTSIDE)
+        return;
+    active->logs++;
+    put_task(&draft, active, event->task);
+    event_put(&draft, TEXT("level"), value_text(level_name(event->level)));
+    event_put(&draft, TEXT("text"), value_text(cut_text(event->text)));
+    put_number(&draft, TEXT("dropped"), event->dropped_logs);
+    tell(active, TEXT("log"), &draft);
+}
+
+static void alarmed(struct active *active, const struct run_event *event)
+{
+    struct event_draft draft = {.count = 0};
+    put_task(&draft, active, event->task);
+    event_put(&draft, TEXT("text"), value_text(cut_text(event->text)));
+    tell(active, TEXT("alarm"), &draft);
+    pthread_mutex_lock(&active->node->lock);
+    active->node->stats.alarms++;
+    pthread_mutex_unlock(&active->node->lock);
+}
+
+void told_event(void *context, const struct run *run,
+                const struct run_event *event)
+{
+    struct active *active = context;
+    (void)run;
+    if (active->mode == ACTIVE_DROPS)
+        return;
+    switch (event->kind) {
+    case RUN_TASK_STARTED:
+        started(active, event->task);
+        break;
+    case RUN_TASK_FINISHED:
+        finished(active, event->task, event->report);
+        break;
+    case RUN_TASK_LOG:
+        logged(active, event);
+        break;
+    case RUN_ALARM:
+        alarmed(active, event);
+        break;
+    case RUN_TICK:
+        break;
+    }
+}
+
+/* --- Whether it may ------------------------------------------------------ */
+
+static bool is_allowed(struct active *active, struct run *run, uint32_t task,
+                       char why[RUN_MESSAGE_MAX])
+{
+    struct arena arena = {0};
+    struct error err = {0};
+    Value args;
+    if (!active->authorised)
+        return true;
+    Status status = run_args(run, task, &arena, &args, &err);
+    if (status == STATUS_OK)
+        status = gate_recheck(active->node->gate, active->authorised,
+                              active->workflow->tasks[task].cmd, &args, &err);
+    arena_deinit(&arena);
+    if (status != STATUS_OK)
+        snprintf(why, RUN_MESSAGE_MAX, "%s", err.message);
+    return status == STATUS_OK;
+}
+
+/* What his quota says of one more task. */
+static RunMay ask_quota(struct active *active, uint32_t task,
+                        char why[RUN_MESSAGE_MAX])
+{
+    struct error err = {0};
+    const Text quota = active->job->facts.quota;
+    if (quota.len == 0)
+        return RUN_MAY;
+    const Status status = quota_begin(active->node->quotas, quota, &err);
+    if (status == STATUS_BUSY)
+        return RUN_MAY_LATER;
+    active->tasks[task].is_paid = status == STATUS_OK;
+    if (status == STATUS_OK)
+        return RUN_MAY;
+    snprintf(why, RUN_MESSAGE_MAX, "%s",
+             err.message[0] ? err.message
+                            : "the quota of the job is not registered here");
+    return RUN_MAY_NOT;
+}
+
+RunMay told_authorise(void *context, const struct run *run, uint32_t task,
+                      char why[RUN_MESSAGE_MAX])
+{
+    struct active *active = context;
+    (void)run;
+    active->tasks[task].ready_ns = clock_monotonic_ns();
+    if (!is_allowed(active, active->run, task, why))
+        return RUN_MAY_NOT;
+    const RunMay may = ask_quota(active, task, why);
+    if (may != RUN_MAY_LATER)
+        return may;
+    if (active->later_count == active->later_capacity) {
+        active->later_capacity =
+            active->later_capacity ? active->later_capacity * 2 : 8;
+        active->later = heap_resize(active->later, active->later_capacity,
+                                    sizeof *active->later);
+    }
+    active->later[active->later_count++] = task;
+    active->node->has_later = true;
+    return RUN_MAY_LATER;
+}
+
+void told_later(struct active *active)
+{
+    uint32_t left = 0;
+    for (uint32_t index = 0; index < active->later_count; index++) {
+        const uint32_t task = active->later[index];
+        char why[RUN_MESSAGE_MAX] = "";
+        RunMay may = active->mode == ACTIVE_GOES ? ask_quota(active, task, why)
+                                                 : RUN_MAY_NOT;
+        if (may == RUN_MAY_LATER)
+            active->later[left++] = task;
+        else
+            run_answer(active->run, task, may == RUN_MAY, why);
+    }
+    if (left != active->later_count)
+        loop_make_runnable(active->node, active);
+    active->later_count = left;
+}
+
+/* --- Its batches --------------------------------------------------------- */
+
+void told_sends(void *context, struct store_batch *batch)
+{
+    struct active *active = context;
+    struct node *node = active->node;
+    struct job *job = active->job;
+    if (!active->is_ending) {
+        pthread_mutex_lock(&node->lock);
+        job->batches_sent++;
+        active->batches_sent++;
+        pthread_mutex_unlock(&node->lock);
+    }
+    if (active->has_paid) // Of nobody, only to be written with these results.
+        quota_end(node->quotas, TEXT(""), &(struct quota_used){0}, batch);
+    active->has_paid = false;
+    // Results that are far ahead of the journal are found in the memo.
+    if (!active->is_ending && !active->is_sending)
+        return;
+    if (active->is_final)
+        outcome_of_run(active, batch);
+    journal_send(node, job, batch);
+}
+
+void told_kept(void *context, Status status, const struct error *err)
+{
+    struct active *active = context;
+    struct node *node = active->node;
+    struct job *job = active->job;
+    (void)err;
+    struct word *word = NULL;
+    if (status != STATUS_OK) {
+        word = HEAP_NEW(struct word);
+        word->kind = WORD_LOST;
+        word->job = job;
+    }
+    pthread_mutex_lock(&node->lock);
+    job->batches_done++;
+    active->batches_done++;
+    journal_sent(job);
+    job->words += word != NULL;
+    pthread_mutex_unlock(&node->lock);
+    if (word)
+        loop_post(node, word);
+}
