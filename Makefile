@@ -204,7 +204,7 @@ $(foreach bench,$(BENCH_SOURCES),$(eval $(call program_rule,$(bench:%.c=$(B)/%),
 
 # The library: every module but the service, one object with only the public
 # names left. Who links it statically adds the engine's archive.
-LIBRARY_ARCHIVES := $(call archives,$(filter-out node http web,$(MODULES)))
+LIBRARY_ARCHIVES := $(call archives,$(filter-out node http web homestar,$(MODULES)))
 $(B)/libipvm.a: $(LIBRARY_ARCHIVES) include/ipvm.h
 	@echo '  LIB   $@'
 	@$(CC) -nostdlib -r -o $(B)/libipvm.o -Wl,--whole-archive $(LIBRARY_ARCHIVES)
@@ -274,6 +274,11 @@ help: ## this list
 	@echo '  make test-ipld    the unit tests of one module, under the sanitizers'
 
 # --- Checking ---------------------------------------------------------------
+
+.PHONY: api
+api: ## docs/http-api.md and docs/openapi.json, from the route table
+	+@$(MAKE) --no-print-directory $(B)/tests/unit/http/program_api
+	@$(B)/tests/unit/http/program_api docs
 
 .PHONY: check check-fresh lint tidy format fuzz fuzz-keep bench
 # What runs under the thread sanitizer too: the modules with threads.

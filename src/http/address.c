@@ -10,7 +10,7 @@
 #include "base/map.h"
 
 /* Requests are counted by the time they are worth: an address may ask while its
- * clock is less than BURST ahead of ours. */
+ * clock, with that one, is at most BURST ahead of ours. */
 #define BURST_NS ((uint64_t)2 * 1000000000)
 
 struct address {
@@ -156,7 +156,8 @@ bool address_may_ask(struct addresses *addresses, struct address *address,
     pthread_mutex_lock(&addresses->lock);
     if (address->paid_ns < now_ns)
         address->paid_ns = now_ns;
-    const bool may = address->paid_ns - now_ns < BURST_NS;
+    const bool may =
+        address->paid_ns - now_ns + addresses->request_ns <= BURST_NS;
     if (may)
         address->paid_ns += addresses->request_ns;
     pthread_mutex_unlock(&addresses->lock);
