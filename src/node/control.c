@@ -132,7 +132,7 @@ Status job_recall(struct node *node, const Hash *id, struct job **out,
     if (status == STATUS_OK)
         status = row_read(&row, &arena, &facts, err);
     if (status == STATUS_OK) {
-        *out = table_add(node, &facts);
+        *out = jobs_add(node, &facts);
         (*out)->batches_sent = (*out)->batches_done = 1;
     }
     arena_deinit(&arena);
@@ -142,7 +142,7 @@ Status job_recall(struct node *node, const Hash *id, struct job **out,
 static bool find(struct node *node, const struct word *word, struct job **out)
 {
     struct error err = {0};
-    *out = table_find(node, &word->id);
+    *out = jobs_find(node, &word->id);
     if (!*out) {
         const Status status = job_recall(node, &word->id, out, &err);
         if (status != STATUS_OK) {

@@ -28,12 +28,11 @@ Status intake_has_room(const struct node *node, const Did *share,
                     "the queue is full: %u jobs are open, queue_max is %u; "
                     "come back in %u s",
                     node->open, node->config.queue_max, answer->retry_after_s);
-    if (!is_owner && table_open_of(node, share) >= his_max)
+    if (!is_owner && jobs_open_of(node, share) >= his_max)
         return fail(&answer->error, STATUS_BUSY,
                     "%u of your jobs are open, and subject_queue_max is %u; "
                     "come back in %u s",
-                    table_open_of(node, share), his_max,
-                    answer->retry_after_s);
+                    jobs_open_of(node, share), his_max, answer->retry_after_s);
     answer->retry_after_s = 0;
     return STATUS_OK;
 }
@@ -188,7 +187,7 @@ static void take_in(struct node *node, struct word *word,
     struct job_facts facts;
     Cid container;
     fill_facts(from, &facts);
-    struct job *job = table_add(node, &facts);
+    struct job *job = jobs_add(node, &facts);
     job->share->weight = from->weight ? from->weight : 1;
     cid_from_hash(CODEC_RAW, &facts.container, &container);
     store_batch_block(parcel_now(node)->batch, &container, from->container);
@@ -225,7 +224,7 @@ void intake_submit(struct node *node, struct word *word)
 {
     const struct submission_facts *facts = submission_facts(word->submission);
     struct node_answer full = {.status = STATUS_BUSY, .job = facts->id};
-    struct job *job = table_find(node, &facts->id);
+    struct job *job = jobs_find(node, &facts->id);
     if (job) {
         answer_known(node, job, word);
     } else if (is_in_store(node, &facts->id, word)) {

@@ -166,7 +166,7 @@ void loop_make_runnable(struct node *node, struct active *active)
 static void start_jobs(struct node *node)
 {
     struct job *job;
-    for (unsigned count = 0; count < STARTS_MAX && (job = table_next(node));
+    for (unsigned count = 0; count < STARTS_MAX && (job = jobs_next(node));
          count++)
         active_start(node, job);
     intake_forget(node);

@@ -131,7 +131,7 @@ void node_close(struct node *node)
         executor_wake(node->executor);
         pthread_join(node->thread, NULL);
     }
-    table_free(node);
+    jobs_free(node);
     if (node->gate)
         gate_close(node->gate);
     if (node->quotas)

@@ -69,7 +69,7 @@ static bool look_at_job(struct node *node, const Hash *id, uint64_t after,
                         struct event_tail *out, struct buffer *pages)
 {
     pthread_mutex_lock(&node->lock);
-    const struct job *job = table_find(node, id);
+    const struct job *job = jobs_find(node, id);
     if (job) {
         const struct job_facts *facts = &job->facts;
         out->has_segment = facts->has_segment;

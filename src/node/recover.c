@@ -34,7 +34,7 @@ static bool recover_one(void *context, const struct job_row *row)
         return true;
     if (facts.state == JOB_RUNNING)
         facts.state = JOB_QUEUED;
-    struct job *job = table_add(node, &facts);
+    struct job *job = jobs_add(node, &facts);
     job->batches_sent = job->batches_done = 1;
     guess_tail(job, &facts);
     if (facts.started_ms != 0)

@@ -252,13 +252,13 @@ enum {
 bool node_start_thread(pthread_t *out, void *(*run)(void *), void *argument);
 
 /* table.c */
-struct job *table_find(struct node *node, const Hash *id);
+struct job *jobs_find(struct node *node, const Hash *id);
 /* Under the lock, or on the node's thread. */
-struct job *table_add(struct node *node, const struct job_facts *facts);
+struct job *jobs_add(struct node *node, const struct job_facts *facts);
 /* How many open jobs take his share. */
-uint32_t table_open_of(const struct node *node, const Did *share);
-void table_remove(struct node *node, struct job *job);
-void table_free(struct node *node);
+uint32_t jobs_open_of(const struct node *node, const Did *share);
+void jobs_remove(struct node *node, struct job *job);
+void jobs_free(struct node *node);
 /* Sets the state, keeps the counts. */
 void job_set_state(struct node *node, struct job *job, JobState state);
 /* Of a job's facts. */
@@ -269,7 +269,7 @@ void job_dequeue(struct node *node, struct job *job);
 /* When the wall's clock next means something to it. */
 void job_set_timer(struct node *node, struct job *job);
 /* The job whose turn it is, or NULL. */
-struct job *table_next(struct node *node);
+struct job *jobs_next(struct node *node);
 struct lane *subject_lane(struct node *node, struct subject *subject);
 /* Frees it if nobody needs it any more. */
 void job_let_go(struct node *node, struct job *job);

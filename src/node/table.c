@@ -50,7 +50,7 @@ static void subject_let_go(struct node *node, struct subject *subject)
     free(subject);
 }
 
-uint32_t table_open_of(const struct node *node, const Did *share)
+uint32_t jobs_open_of(const struct node *node, const Did *share)
 {
     const struct subject *subject = find_subject(node, share);
     return subject ? subject->open : 0;
@@ -71,7 +71,7 @@ struct lane *subject_lane(struct node *node, struct subject *subject)
 
 /* --- Jobs ---------------------------------------------------------------- */
 
-struct job *table_find(struct node *node, const Hash *id)
+struct job *jobs_find(struct node *node, const Hash *id)
 {
     const uint64_t *place = map_get(&node->jobs, bytes_of(id, sizeof *id));
     return place ? (struct job *)(uintptr_t)*place : NULL;
@@ -105,7 +105,7 @@ void job_set_text(struct node *node, Text *place, Text text)
     free_text(old);
 }
 
-struct job *table_add(struct node *node, const struct job_facts *facts)
+struct job *jobs_add(struct node *node, const struct job_facts *facts)
 {
     struct job *job = HEAP_NEW(struct job);
     job->owner = subject_of(node, facts->subject);
@@ -133,7 +133,7 @@ struct job *table_add(struct node *node, const struct job_facts *facts)
     return job;
 }
 
-void table_remove(struct node *node, struct job *job)
+void jobs_remove(struct node *node, struct job *job)
 {
     struct subject *owner = job->owner, *share = job->share;
     ASSERT(!job->active);
@@ -168,16 +168,16 @@ void job_let_go(struct node *node, struct job *job)
 {
     if ((job->is_dropped || job_state_is_over(job->state)) &&
         !is_needed(node, job))
-        table_remove(node, job);
+        jobs_remove(node, job);
 }
 
-void table_free(struct node *node)
+void jobs_free(struct node *node)
 {
     const struct map_entry *entry;
     size_t cursor = 0;
     while ((entry = map_next(&node->jobs, &cursor))) {
         struct job *job = (struct job *)(uintptr_t)entry->value;
-        table_remove(node, job);
+        jobs_remove(node, job);
         cursor = 0; // Entries have moved.
     }
     map_deinit(&node->jobs);
@@ -257,7 +257,7 @@ static bool has_place(const struct node *node, const struct subject *subject)
             node->active < 2 * node->config.active_max);
 }
 
-struct job *table_next(struct node *node)
+struct job *jobs_next(struct node *node)
 {
     const struct ranked *first = ranking_first(&node->waiting);
     if (!first)

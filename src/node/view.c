@@ -24,7 +24,7 @@ static bool facts_in_memory(struct node *node, const Hash *id,
 {
     bool found = false;
     pthread_mutex_lock(&node->lock);
-    const struct job *job = table_find(node, id);
+    const struct job *job = jobs_find(node, id);
     if (job && job->batches_done > 0) {
         *out = job->facts;
         copy_texts(out, arena);
