@@ -19,12 +19,21 @@ enum {
     MODULE_BYTES_MAX = 64 << 20,
     DESCRIBE_TIME_MS = 10 * 1000,
     COMPILE_TIME_MS = 120 * 1000,
+    /* Before other tasks of the lane: a module may be what others wait for. */
+    COMPILE_PRIORITY = INT32_MAX,
+    /* What compiling may take and what it is expected to, for each byte of
+     * the module. */
+    COMPILE_MEMORY_FACTOR = 512,
+    COMPILE_MEMORY_LIKELY = 128,
+    COMPILE_MEMORY_LEAST = 64 << 20,
 };
+#define COMPILE_MEMORY_MIN ((uint64_t)512 << 20)
 #define COMPILE_MEMORY_MAX ((uint64_t)4 << 30)
 
 struct waiter {
     ModuleReady *told;
     void *context;
+    struct lane *lane;
     struct waiter *next;
 };
 
@@ -34,6 +43,7 @@ struct form {
     struct module_form want;
     bool is_ready;
     bool is_busy;
+    uint64_t ticket; /* while it is busy */
     struct run_artifact artifact;
     End end; /* once refused, such as a component by wasmi */
     char message[RUN_MESSAGE_MAX];
@@ -249,6 +259,23 @@ static void described(void *context, const struct run_outcome *outcome)
     let_go_of_bytes(module);
 }
 
+static uint64_t memory_to_compile(const struct module *module)
+{
+    uint64_t memory = module->bytes.len * (uint64_t)COMPILE_MEMORY_FACTOR;
+    if (memory < COMPILE_MEMORY_MIN)
+        return COMPILE_MEMORY_MIN;
+    return memory < COMPILE_MEMORY_MAX ? memory : COMPILE_MEMORY_MAX;
+}
+
+/* The lane of whoever asked first. */
+static struct lane *lane_for(const struct module *module)
+{
+    for (const struct form *form = module->forms; form; form = form->next)
+        if (form->waiters)
+            return form->waiters->lane;
+    return NULL;
+}
+
 /* The input of a job about the module itself. */
 static struct run_request job_of(struct module *module, RunVerb verb)
 {
@@ -260,11 +287,13 @@ static struct run_request job_of(struct module *module, RunVerb verb)
         .verb = verb,
         .isolation = isolation,
         .engine = executor_options(module->modules->executor)->engine,
-        .limits = {.memory = COMPILE_MEMORY_MAX,
+        .limits = {.memory = memory_to_compile(module),
                    .time_ms = verb == RUN_COMPILE ? COMPILE_TIME_MS
                                                   : DESCRIBE_TIME_MS},
         .input = buffer_bytes(&module->bytes),
         .artifact = {.file = -1},
+        .memory_need = COMPILE_MEMORY_LEAST +
+                       module->bytes.len * (uint64_t)COMPILE_MEMORY_LIKELY,
     };
 }
 
@@ -314,7 +343,9 @@ static void describe(struct module *module)
     struct run_request request = job_of(module, RUN_DESCRIBE);
     module->is_describing = true;
     const struct executor_client client = {.done = described,
-                                           .context = module};
+                                           .context = module,
+                                           .lane = lane_for(module),
+                                           .priority = COMPILE_PRIORITY};
     status = executor_submit(module->modules->executor, &request, &client,
                              &ticket, &err);
     if (status != STATUS_OK) {
@@ -412,6 +443,8 @@ static Status keep_artifact(struct form *form,
     return hold_artifact(artifact, file, err);
 }
 
+static void submit_compile(struct form *form);
+
 static void compiled(void *context, const struct run_outcome *outcome)
 {
     struct form *form = context;
@@ -421,6 +454,10 @@ static void compiled(void *context, const struct run_outcome *outcome)
 
     form->is_busy = false;
     let_go_of_bytes(form->module);
+    if (outcome->end == END_CANCELLED && form->waiters) {
+        submit_compile(form); // Somebody came after it was given up.
+        return;
+    }
     if (outcome->end != END_NONE) {
         refuse_form(form, end_of_compiling(outcome->end), outcome->message);
         return;
@@ -438,7 +475,6 @@ static void submit_compile(struct form *form)
 {
     struct module *module = form->module;
     struct error err = {0};
-    uint64_t ticket;
     Status status = load_bytes(module, &err);
     if (status == STATUS_OK) {
         struct run_request request = job_of(module, RUN_COMPILE);
@@ -446,10 +482,14 @@ static void submit_compile(struct form *form)
         request.metered = form->want.metered;
         request.description = module->description;
         form->is_busy = true;
-        const struct executor_client client = {.done = compiled,
-                                               .context = form};
+        const struct executor_client client = {
+            .done = compiled,
+            .context = form,
+            .lane = form->waiters ? form->waiters->lane : NULL,
+            .priority = COMPILE_PRIORITY,
+        };
         status = executor_submit(module->modules->executor, &request, &client,
-                                 &ticket, &err);
+                                 &form->ticket, &err);
     }
     if (status != STATUS_OK) {
         form->is_busy = false;
@@ -527,7 +567,7 @@ bool modules_want(struct modules *modules, const Cid *cid,
     while (*place)
         place = &(*place)->next;
     *place = HEAP_NEW(struct waiter);
-    **place = (struct waiter){told, context, NULL};
+    **place = (struct waiter){told, context, want->lane, NULL};
     go_on(module);
     return !waits(form, context);
 }
@@ -535,7 +575,7 @@ bool modules_want(struct modules *modules, const Cid *cid,
 void modules_forget(struct modules *modules, const Cid *cid, void *context)
 {
     struct module *module = find(modules, cid);
-    for (struct form *form = module->forms; form; form = form->next)
+    for (struct form *form = module->forms; form; form = form->next) {
         for (struct waiter **place = &form->waiters; *place;) {
             struct waiter *waiter = *place;
             if (waiter->context != context) {
@@ -545,6 +585,9 @@ void modules_forget(struct modules *modules, const Cid *cid, void *context)
             *place = waiter->next;
             free(waiter);
         }
+        if (form->is_busy && !form->waiters)
+            executor_cancel(modules->executor, form->ticket, END_CANCELLED);
+    }
 }
 
 Status modules_describe(struct modules *modules, const Cid *cid, Bytes *out,

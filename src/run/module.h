@@ -33,15 +33,18 @@ typedef void ModuleReady(void *context, const struct module_ready *ready);
 struct module_form {
     RunEngine engine;
     bool metered;
+    struct lane *lane; /* whose turn compiling takes; NULL: the owner's */
 };
 
-/* Calls `told` once, at once (true) or from executor_poll() (false). */
+/* Calls `told` once, at once (true) or from executor_poll() (false). The lane
+ * lives until then, or until modules_forget(). */
 bool modules_want(struct modules *modules, const Cid *cid,
                   const struct module_form *form, ModuleReady *told,
                   void *context);
 
-/* Takes back every want with this context: it will not be told. Not to be
- * called while somebody is being told. */
+/* Takes back every want with this context: it will not be told. What nobody
+ * wants is not compiled any further. Not to be called while somebody is being
+ * told. */
 void modules_forget(struct modules *modules, const Cid *cid, void *context);
 
 /* The description alone, waiting for it. The bytes live as long as `modules`.

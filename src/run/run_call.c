@@ -482,7 +482,8 @@ void run_start(struct run *run, uint32_t task, const struct limits *limits)
         .concrete = run->tasks[task].concrete,
         .limits = *limits,
         .form = {.engine = executor_options(run->executor)->engine,
-                 .metered = run->options.metered || limits->fuel > 0},
+                 .metered = run->options.metered || limits->fuel > 0,
+                 .lane = run->options.lane},
         .memory_counts = limits->memory > 0 || run->options.memory_default > 0,
     };
     bound_limits(run, &call->limits);

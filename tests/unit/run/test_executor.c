@@ -46,7 +46,7 @@ static int open_bench(void **state, unsigned workers, uint64_t memory)
     assert_int_equal(world_with_workers(state), 0);
     struct world *world = *state;
     struct bench *bench = HEAP_NEW(struct bench);
-    const struct module_form form = {RUN_ENGINE_WASMTIME, false};
+    const struct module_form form = {.engine = RUN_ENGINE_WASMTIME};
     world->how.workers = workers;
     world->how.memory_total = memory;
     world_reopen(world);

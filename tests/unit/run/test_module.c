@@ -31,8 +31,8 @@ static void on_told(void *context, const struct module_ready *ready)
     snprintf(told->message, sizeof told->message, "%s", ready->message);
 }
 
-static const struct module_form compiled = {RUN_ENGINE_WASMTIME, false};
-static const struct module_form interpreted = {RUN_ENGINE_WASMI, false};
+static const struct module_form compiled = {.engine = RUN_ENGINE_WASMTIME};
+static const struct module_form interpreted = {.engine = RUN_ENGINE_WASMI};
 
 static Cid add(struct world *world, Bytes bytes)
 {
