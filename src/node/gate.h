@@ -114,8 +114,11 @@ struct submission_facts {
     Bytes container;           /* with all proofs; kept as a raw block */
     struct workflow *workflow; /* loaded, or NULL where its root was known */
     struct root *root;         /* or NULL */
+    Text trace;                /* a W3C traceparent, or empty: for events */
 };
 const struct submission_facts *submission_facts(const struct submission *of);
+/* A traceparent that came with it, well-formed; copied. */
+void submission_set_trace(struct submission *submission, Text trace);
 /* The loaded workflow, handed over: the caller frees it. */
 struct workflow *submission_take_workflow(struct submission *submission);
 /* The proof that it may, handed over, for rechecks when tasks run; NULL for the

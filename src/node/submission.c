@@ -36,6 +36,11 @@ void submission_free(struct submission *submission)
     free(submission);
 }
 
+void submission_set_trace(struct submission *submission, Text trace)
+{
+    submission->facts.trace = arena_copy_text(&submission->arena, trace);
+}
+
 const struct submission_facts *submission_facts(const struct submission *of)
 {
     return &of->facts;
