@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/answered.h"
 
+#include "http/url.h"
+
 void answered_told(void *context, const struct node_answer *answer)
 {
     struct answered *answered = context;
@@ -69,6 +71,10 @@ RequestStep answered_give(struct request *request,
                           struct submission *submission)
 {
     struct answered *answered = request->state;
+    const Text trace = request_header(request, "traceparent");
+    struct trace_parent parent;
+    if (trace_parent_read(trace, &parent))
+        submission_set_trace(submission, (Text){trace.data, TRACE_PARENT_LEN});
     answered->request = request;
     request_wait_as(request, answered_step, 0);
     node_submit(request->node, submission, answered_told, answered);

@@ -272,7 +272,7 @@ static bool hex_copy(Text text, char *out)
 
 bool trace_parent_read(Text header, struct trace_parent *out)
 {
-    enum { LEN = 2 + 1 + 32 + 1 + 16 + 1 + 2 };
+    enum { LEN = TRACE_PARENT_LEN };
     const char *data = header.data;
     if (header.len < LEN || data[2] != '-' || data[35] != '-' ||
         data[52] != '-')

@@ -31,7 +31,9 @@ unsigned accept_quality(Text header, Text type);
  * "127.0.0.1:4747", "[::1]". */
 bool host_is_local(Text host, Text listen);
 
-/* A traceparent of the W3C: version, trace id, span id, flags. */
+/* A traceparent of the W3C: version, trace id, span id, flags. What a later
+ * version has behind them is left out. */
+enum { TRACE_PARENT_LEN = 55 };
 struct trace_parent {
     char trace[33];
     char span[17];
