@@ -58,8 +58,9 @@ RequestStep blocks_begin(struct request *request)
 {
     if (request->body_len != UINT64_MAX && request->body_len > BLOCK_TAKEN_MAX)
         return refuse_length(request);
+    if (!upload_begin(request))
+        return REQUEST_DONE;
     struct arriving *arriving = HEAP_NEW(struct arriving);
-    upload_begin(request);
     arriving->upload = request->state;
     arriving->forget_upload = request->forget;
     buffer_init(&arriving->bytes, BLOCK_TAKEN_MAX);

@@ -25,8 +25,10 @@ static void forget_arriving(void *state)
 
 RequestStep files_begin(struct request *request)
 {
-    struct arriving *arriving = HEAP_NEW(struct arriving);
     struct upload *upload = upload_begin(request);
+    if (!upload)
+        return REQUEST_DONE;
+    struct arriving *arriving = HEAP_NEW(struct arriving);
     const struct unixfs_block_sink sink = upload_sink(upload);
     arriving->upload = request->state;
     arriving->forget_upload = request->forget;

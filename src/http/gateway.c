@@ -137,6 +137,9 @@ bool gateway_is_known(struct gateway *gateway, const char *etag)
     const Text known = request_header(request, "If-None-Match");
     add_caching(gateway);
     add_location(gateway);
+    respond_header_default(request, "Content-Security-Policy",
+                           TEXT("default-src 'none'; sandbox; "
+                                "frame-ancestors 'none'"));
     respond_header(request, "ETag", text_of(etag));
     respond_header(request, "X-Ipfs-Path", request->path);
     if (gateway->roots.status == STATUS_OK)

@@ -95,7 +95,7 @@ static const struct route_param name_query[] = {
     {NULL, NULL, NULL},
 };
 
-static const char *const any_body[] = {"any", NULL};
+static const char *const any_body[] = {"*/*", NULL};
 static const char *const car_body[] = {"application/vnd.ipld.car",
                                        "application/octet-stream", NULL};
 static const char *const json_body[] = {"application/json",

@@ -4,10 +4,11 @@
 #include "http/upload.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum {
-    BATCH_BYTES = 2 << 20,
+    BATCH_BYTES = 4 << 20,
     BLOCK_OVERHEAD = 512, /* what a block costs in a batch beside its bytes */
     UNDER_WAY_MAX = 2     /* batches */
 };
@@ -27,6 +28,8 @@ struct upload {
     struct error error;
 };
 
+static atomic_uint uploads; /* of this process */
+
 static void free_upload(struct upload *upload)
 {
     pthread_cond_destroy(&upload->delivered);
@@ -38,6 +41,7 @@ static void free_upload(struct upload *upload)
 static void forget_upload(void *state)
 {
     struct upload *upload = state;
+    atomic_fetch_sub(&uploads, 1);
     store_batch_free(upload->batch);
     pthread_mutex_lock(&upload->lock);
     upload->request = NULL;
@@ -49,6 +53,14 @@ static void forget_upload(void *state)
 
 struct upload *upload_begin(struct request *request)
 {
+    if (atomic_fetch_add(&uploads, 1) >= UPLOADS_MAX) {
+        atomic_fetch_sub(&uploads, 1);
+        respond_header(request, "Retry-After", TEXT("1"));
+        respond_problem(request, 503, "busy",
+                        "%d uploads are under way: try again later",
+                        UPLOADS_MAX);
+        return NULL;
+    }
     struct upload *upload = HEAP_NEW(struct upload);
     upload->store = request->store;
     upload->batch = store_batch_new(request->store);

@@ -5,16 +5,19 @@
  *
  * Nothing is acknowledged before all of it is durable. What came before a
  * client went away has no name and no root, and goes with the next collection
- * but one; what came whole is kept for its grace (store/gc.h). A few MiB of
- * memory each, whatever the size. Thread: the request's. */
+ * but one; what came whole is kept for its grace (store/gc.h). Some 10 MiB
+ * of memory each, whatever the size. Thread: the request's. */
 #ifndef IPVM_HTTP_UPLOAD_H
 #define IPVM_HTTP_UPLOAD_H
 
 #include "http/request.h"
 #include "ipld/unixfs_writer.h"
 
+enum { UPLOADS_MAX = 128 }; /* at once */
+
 struct upload;
-/* Becomes the request's state; it goes with the request. */
+/* Becomes the request's state; it goes with the request. NULL: too many, which
+ * is the answer. */
 struct upload *upload_begin(struct request *request);
 
 /* Adds a block whose bytes hash to `cid`. Waits for the store when it is slow.
