@@ -25,15 +25,17 @@ export const jobHref = (id, tab = '', task = '') =>
 
 // A bar of how far the tasks are.
 export function progress(counts = {}) {
-  const total = Math.max(1, Number(counts.wanted ?? counts.total ?? 0))
-  const parts = [['hit', counts.hits], ['ran', Number(counts.done ?? 0) - Number(counts.hits ?? 0)],
-    ['failed', counts.failed], ['running', counts.running]]
+  const number = (name) => Number(counts[name] ?? 0)
+  const total = Math.max(1, number('wanted') || number('total'))
+  const ran = number('done') - number('hits') - number('failed')
+  const parts = [['hit', number('hits')], ['ran', ran],
+    ['failed', number('failed')], ['running', number('running')]]
   const bar = el('span.progress', { role: 'img',
-    'aria-label': `${count(counts.done)} of ${count(total)} tasks done` })
+    'aria-label': `${count(number('done'))} of ${count(total)} tasks done` })
   for (const [state, value] of parts) {
-    if (!(Number(value) > 0)) continue
+    if (value <= 0) continue
     const part = el('i', { data: { colour: state } })
-    part.style.width = `${Math.min(100, Number(value) / total * 100)}%`
+    part.style.width = `${Math.min(100, value / total * 100)}%`
     bar.append(part)
   }
   return bar
@@ -224,7 +226,7 @@ class Head {
     this.chip.dataset.state = job.state
     say(this.message, job.message ?? '')
     this.message.hidden = !job.message
-    const done = counts.ran + counts.hit
+    const done = counts.ran + counts.hit + counts.failed
     replace(this.bar, progress({ total: this.run.tasks.length - counts.skipped, done,
       hits: counts.hit, failed: counts.failed, running: counts.running }))
     const from = job.started ?? job.submitted

@@ -31,7 +31,7 @@ const LOGS_MAX = 5000
 
 // From what the graph or an event says of a task.
 export function taskState({ state, by, ok, end }) {
-  if (by === 'nothing') return 'skipped'
+  if (by === 'nothing') return end && end !== 'cancelled' ? 'failed' : 'skipped'
   if (by !== undefined && ok === false) return 'failed'
   if (by !== undefined) return FROM_MEMO.has(by) ? 'hit' : 'ran'
   if (end) return 'failed'
@@ -90,9 +90,19 @@ export class Run {
     this.job.state = state
     if (kind === 'submitted') this.job.submitted = event.at
     if (kind === 'started') this.job.started ??= event.at
-    if (isOver(state)) this.job.ended = event.at
+    if (isOver(state)) this.#over(event)
     else delete this.job.ended
     this.job.message = event.message
+  }
+
+  // What nobody asked for by now, nobody needs: the memo knew what awaits it.
+  #over(event) {
+    this.job.ended = event.at
+    for (const task of this.tasks)
+      if (['waiting', 'ready', 'running'].includes(task.state)) {
+        task.state = 'skipped'
+        this.changed.add(task.index)
+      }
   }
 
   // Another attempt: what did not come out well is to be done again.

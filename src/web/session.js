@@ -37,6 +37,6 @@ export function signInView(done, why = '') {
   }
   return { title: 'Sign in', stop() {}, element: el('section.sign-in.card', {}, el('h1', {}, 'Sign in to this node'),
     el('p', {}, 'Open the link that the node printed when it started. It works once; ask for another with'),
-    el('pre', {}, 'ipvm node --link'), note,
+    el('pre', {}, 'ipvm invite'), note,
     el('form.tools', { onsubmit: enter }, field, button('Sign in', null, { type: 'submit', class: 'main' }))) }
 }

@@ -98,7 +98,7 @@ export class Mock {
     if (told.kind !== 'task/finished') return
     if (told.by === 'run' && counts.running > 0) counts.running--
     if (!told.ok) counts.failed++
-    else counts.done++
+    counts.done++
     if (told.by === 'memo') {
       counts.hits++
       cost.saved_ns += 5e7
