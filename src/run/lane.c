@@ -355,6 +355,7 @@ static void note_overtaking(struct lanes *lanes,
                             const struct lane_entry *entry)
 {
     const struct lane *lane = whose_turn(lanes);
+    ASSERT(lane); // Since an entry waits.
     struct lane_entry *first =
         (struct lane_entry *)(void *)heap_first(&lane->entries);
     if (first != entry && !lanes->reserved &&
