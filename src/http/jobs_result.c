@@ -2,6 +2,7 @@
 /* jobs_result.c - what a job came to: its outputs, or the bytes of one. */
 #include "http/jobs.h"
 #include "task/computation.h"
+#include "task/reserved.h"
 
 /* The job's outputs; NULL: it has answered. */
 static const Value *read_outputs(struct request *request)
@@ -87,8 +88,12 @@ static RequestStep respond_all(struct request *request, const Value *outputs)
 
 /* --- One ----------------------------------------------------------------- */
 
+/* Long bytes and text stand in by a link, too. */
 static bool is_content(const Value *value, Cid *cid)
 {
+    const Reserved reserved = value_reserved(value);
+    if (reserved == RESERVED_BYTES || reserved == RESERVED_TEXT)
+        value = &value->map.entries[0].value;
     if (value->kind != VALUE_LINK ||
         cid_from_bytes(value->link, cid, NULL) != STATUS_OK)
         return false;
