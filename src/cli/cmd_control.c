@@ -36,6 +36,7 @@ static int say(struct node_client *client, const char *id, const char *verb,
         .method = "POST",
         .path = remote_job_path(&arena, id, verb).data,
         .cmd = "/job/control",
+        .job = id,
         .type = body.len > 0 ? "application/json" : NULL,
         .body = body,
     };

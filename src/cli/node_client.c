@@ -344,16 +344,28 @@ static Status send(struct node_client *client, const struct node_ask *ask,
     return status;
 }
 
+static const Value *args_of(const struct node_ask *ask, struct arena *arena)
+{
+    Cid *cid = ARENA_NEW(arena, Cid);
+    Value *args = ARENA_NEW(arena, Value);
+    if (ask->args || !ask->job ||
+        cid_from_text(text_of(ask->job), cid, NULL) != STATUS_OK)
+        return ask->args;
+    *args = value_map1(arena, TEXT("job"), value_link(cid));
+    return args;
+}
+
 Status node_try(struct node_client *client, const struct node_ask *ask,
                 struct http_client_answer *out, struct error *err)
 {
+    struct arena arena = {0};
     struct buffer bearer;
     Status status = STATUS_OK;
     *out = (struct http_client_answer){0};
     buffer_init(&bearer, (size_t)2 * CONTAINER_BYTES_MAX);
     if (ask->cmd && !ask->bearer &&
-        node_mint(client, text_of(ask->cmd), ask->args, (Bytes){0}, &bearer) !=
-            EXIT_OK)
+        node_mint(client, text_of(ask->cmd), args_of(ask, &arena), (Bytes){0},
+                  &bearer) != EXIT_OK)
         status = fail(err, STATUS_INVALID, "no invocation could be made");
     buffer_add_byte(&bearer, '\0');
     const char *minted = bearer.len > 1 ? (const char *)bearer.data : NULL;

@@ -43,7 +43,9 @@ struct node_ask {
     const char *method; /* "GET" */
     const char *path;   /* "/v1/jobs" and what is behind it */
     const char *cmd;    /* "/job/read"; NULL: asked without authority */
-    const Value *args;  /* NULL: {} */
+    const Value *args;  /* NULL: {}, or with `job` {"job": link} */
+    const char *job;    /* the only one that the invocation is good for, or
+                           NULL */
     /* Another word than one minted now: a submission, which is always the
      * same; NULL. */
     const char *bearer;

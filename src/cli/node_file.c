@@ -13,7 +13,7 @@
 #include "content/new_file.h"
 #include "ipld/dag_json.h"
 
-enum { NODE_FILE_MAX = 4096, PATH_LEN_MAX = 4096 };
+enum { NODE_FILE_MAX = 1 << 20, PATH_LEN_MAX = 4096 };
 
 static Status path_of(const char *store, char out[PATH_LEN_MAX],
                       struct error *err)

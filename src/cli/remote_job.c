@@ -139,6 +139,7 @@ int remote_job_get(struct node_client *client, const char *job,
         .method = "GET",
         .path = remote_job_path(arena, job, "").data,
         .cmd = "/job/read",
+        .job = job,
     };
     return node_ask_value(client, &ask, arena, out);
 }
@@ -210,6 +211,7 @@ static Status ask_for_events(struct following *following,
         .method = "GET",
         .path = path,
         .cmd = "/job/read",
+        .job = following->job,
         .accept = "text/event-stream",
         .sink = take_piece,
         .context = following,
@@ -261,6 +263,7 @@ static int look_if_over(struct following *following, bool *is_over)
         .method = "GET",
         .path = remote_job_path(&arena, following->job, "").data,
         .cmd = "/job/read",
+        .job = following->job,
     };
     Status status = node_try(following->client, &ask, &answer, &err);
     const Bytes body = arena_copy_bytes(&arena, buffer_bytes(&answer.body));

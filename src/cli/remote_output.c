@@ -14,6 +14,7 @@
 #include "cli/remote_job.h"
 #include "content/new_file.h"
 #include "ipld/dag_json.h"
+#include "task/reserved.h"
 
 struct outputs {
     struct node_client *client;
@@ -61,6 +62,7 @@ static int fetch(struct outputs *outputs, Text label, struct writing *writing)
         .method = "GET",
         .path = result_path(outputs, label),
         .cmd = "/job/read",
+        .job = outputs->id,
         .accept = "*/*",
         .sink = write_piece,
         .context = writing,
@@ -115,8 +117,11 @@ static int save(struct outputs *outputs, Text label, const char **path)
 /* What stands in the place of a value: CIDs as they are, all else as JSON. */
 static Text show_value(struct outputs *outputs, const Value *value)
 {
+    const Reserved reserved = value_reserved(value);
     struct buffer json;
     Text text;
+    if (reserved == RESERVED_BYTES || reserved == RESERVED_TEXT)
+        value = &value->map.entries[0].value;
     if (value->kind == VALUE_LINK)
         return cid_bytes_to_text(value->link, &outputs->arena);
     buffer_init(&json, (size_t)64 << 20);
@@ -196,6 +201,7 @@ static int ask_values(struct outputs *outputs)
         .method = "GET",
         .path = remote_job_path(&outputs->arena, outputs->id, "/result").data,
         .cmd = "/job/read",
+        .job = outputs->id,
     };
     const int code = node_ask_value(outputs->client, &ask, &outputs->arena,
                                     &outputs->values);

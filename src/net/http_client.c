@@ -229,6 +229,10 @@ static void set_options(struct asking *asking, struct curl_slist *headers)
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
     if (is_loopback(request->url))
         curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    // As every program that uses OpenSSL by itself.
+    const char *authorities = getenv("SSL_CERT_FILE");
+    if (authorities && *authorities)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, authorities);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, asking);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
