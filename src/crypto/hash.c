@@ -98,6 +98,14 @@ void hash_sha256(Bytes bytes, Hash *out)
     digest_by_index(SHA256_INDEX, bytes, out->bytes);
 }
 
+void hash_sha1(Bytes bytes, uint8_t out[SHA1_LEN])
+{
+    size_t len = 0;
+    ASSERT(EVP_Q_digest(NULL, "SHA1", NULL, bytes.data, bytes.len, out,
+                        &len) == 1 &&
+           len == SHA1_LEN);
+}
+
 static const struct algorithm *find_algorithm(uint64_t code)
 {
     for (size_t index = 0; index < ALGORITHM_COUNT; index++)

@@ -46,6 +46,10 @@ bool hash_is_supported(uint64_t code);
 Status hash_digest(uint64_t code, Bytes bytes, uint8_t *out, size_t *len,
                    struct error *err);
 
+/* SHA-1, which names nothing here: WebSocket's handshake is made of it. */
+enum { SHA1_LEN = 20 };
+void hash_sha1(Bytes bytes, uint8_t out[SHA1_LEN]);
+
 /* sha2-256 over pieces. */
 struct hasher;
 struct hasher *hasher_new(void);

@@ -10,11 +10,12 @@
 
 struct homestar;
 
-/* On the node's address and its configuration's homestar_port. What is asked
- * here is asked by the owner: it listens on loopback only. STATUS_BUSY: the
- * port is taken. STATUS_DENIED: not a loopback address. */
+/* On 127.0.0.1 and ::1, whatever the node's address, and its configuration's
+ * homestar_port (0: any free one): what is asked here is asked by the owner.
+ * STATUS_BUSY: the port is taken. The node is borrowed. */
 Status homestar_open(struct node *node, struct homestar **out,
                      struct error *err);
+/* Ends subscriptions; the jobs go on. NULL is allowed. */
 void homestar_close(struct homestar *homestar);
 uint16_t homestar_port(const struct homestar *homestar);
 

@@ -26,6 +26,18 @@ static const struct {
     {HASH_BLAKE3, 32, "\x64\x37\xb3\xac\x38\x46\x51\x33"},
 };
 
+static void makes_sha1_and_takes_it_for_no_name(void **state)
+{
+    static const uint8_t abc[SHA1_LEN] = {
+        0xa9, 0x99, 0x3e, 0x36, 0x47, 0x06, 0x81, 0x6a, 0xba, 0x3e,
+        0x25, 0x71, 0x78, 0x50, 0xc2, 0x6c, 0x9c, 0xd0, 0xd8, 0x9d};
+    uint8_t digest[SHA1_LEN];
+    (void)state;
+    hash_sha1(bytes_of("abc", 3), digest);
+    assert_memory_equal(digest, abc, SHA1_LEN);
+    assert_false(hash_is_supported(0x11));
+}
+
 static void makes_the_digests_of_the_standards(void **state)
 {
     (void)state;
@@ -127,6 +139,7 @@ static void random_bytes_fill_what_is_asked_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(makes_sha1_and_takes_it_for_no_name),
         cmocka_unit_test(makes_the_digests_of_the_standards),
         cmocka_unit_test(refuses_functions_it_does_not_have),
         cmocka_unit_test(the_fast_path_and_the_pieces_agree),
