@@ -143,18 +143,18 @@ static bool type_is_taken(const struct request *request, Text type)
     return false;
 }
 
-static bool check_body(struct request *request)
+static void read_length(struct request *request)
 {
     const Text length = request_header(request, "Content-Length");
+    request->body_len = UINT64_MAX; // In chunks; the library knows the rest.
+    if (request_header(request, "Transfer-Encoding").len == 0 &&
+        !number_read(length, UINT64_MAX - 1, &request->body_len))
+        request->body_len = 0;
+}
+
+static bool check_body(struct request *request)
+{
     const Text type = request_type(request);
-    if (request_header(request, "Transfer-Encoding").len > 0)
-        request->body_len = UINT64_MAX;
-    else if (length.len > 0 &&
-             !number_read(length, UINT64_MAX - 1, &request->body_len)) {
-        respond_problem(request, 400, "bad-length",
-                        "Content-Length is no number");
-        return false;
-    }
     if (request->body_len == 0)
         return true;
     if (request_header(request, "Content-Encoding").len > 0) {
@@ -234,6 +234,7 @@ static bool ask_gate(struct request *request)
 bool admit(struct request *request, const char *url, const char *method)
 {
     request->path = text_of(url);
+    read_length(request);
     return find_method(request, method) && check_headers(request) &&
            check_host(request) && check_rate(request) && find_route(request) &&
            ask_gate(request) && request_is_unforged(request) &&

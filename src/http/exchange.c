@@ -110,15 +110,14 @@ static enum MHD_Result take_headers(struct request *request, const char *url,
                                     const char *method)
 {
     struct request_private *own = request->own;
-    if (!admit(request, url, method))
-        return give_answer(request);
-    if (request->body_len > 0 && own->line)
-        clock_line_reads(request->http, own->line, LINE_BODY);
-    else if (own->line)
-        clock_line_reads(request->http, own->line, LINE_NOTHING);
-    if (request->route->begin)
+    const bool is_let_in = admit(request, url, method);
+    if (own->line)
+        clock_line_reads(request->http, own->line,
+                         request->body_len > 0 ? LINE_BODY : LINE_NOTHING);
+    if (is_let_in && request->route->begin)
         (void)request->route->begin(request);
-    if (own->has_answer)
+    // An answer before a body ends the connection; without one, it can wait.
+    if (own->has_answer && request->body_len > 0)
         return give_answer(request);
     return MHD_YES;
 }
