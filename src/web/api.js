@@ -29,13 +29,20 @@ export async function request(path, options = {}) {
   if (type) all['Content-Type'] = type
   let response
   try {
-    response = await fetch(path,
-      { method, body, headers: all, signal, credentials: 'same-origin' })
+    response = await fetch(path, {
+      method,
+      body,
+      headers: all,
+      signal,
+      credentials: 'same-origin',
+    })
   } catch (error) {
     if (error.name === 'AbortError') throw error
     throw new ApiError(0, {
-      name: 'unreachable', title: 'The node does not answer',
-      detail: 'It may be starting again. This page goes on by itself when it is back.',
+      name: 'unreachable',
+      title: 'The node does not answer',
+      detail:
+        'It may be starting again. This page goes on by itself when it is back.',
     })
   }
   if (response.ok) return response
@@ -48,28 +55,39 @@ async function failure(response) {
   let problem = {}
   try {
     problem = JSON.parse(await response.text())
-  } catch { /* a proxy's words, not the node's */ }
-  return new ApiError(response.status,
-    { ...problem, retryAfter: response.headers.get('Retry-After') })
+  } catch {
+    /* a proxy's words, not the node's */
+  }
+  return new ApiError(response.status, {
+    ...problem,
+    retryAfter: response.headers.get('Retry-After'),
+  })
 }
 
 // Integers beyond 2^53 stay what they are.
 function exact(key, value, context) {
-  return typeof value === 'number' && Number.isInteger(value) &&
-    !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? '')
-    ? BigInt(context.source) : value
+  return typeof value === 'number' &&
+    Number.isInteger(value) &&
+    !Number.isSafeInteger(value) &&
+    /^-?\d+$/.test(context?.source ?? '')
+    ? BigInt(context.source)
+    : value
 }
 
 export async function getJson(path, { isExact = false, ...options } = {}) {
-  const response = await request(path,
-    { headers: { Accept: 'application/json' }, ...options })
+  const response = await request(path, {
+    headers: { Accept: 'application/json' },
+    ...options,
+  })
   const text = await response.text()
   return isExact ? JSON.parse(text, exact) : JSON.parse(text)
 }
 
 export async function postJson(path, value, options = {}) {
   const response = await request(path, {
-    method: 'POST', type: 'application/json', body: JSON.stringify(value),
+    method: 'POST',
+    type: 'application/json',
+    body: JSON.stringify(value),
     ...options,
   })
   const text = await response.text()

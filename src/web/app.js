@@ -28,16 +28,35 @@ function decode(text = '') {
 function address() {
   const [path, query = ''] = location.hash.replace(/^#\/?/, '').split(/\?(.*)/s)
   const [name, id, ...rest] = path.split('/')
-  return { name: name || 'jobs', id: decode(id), rest: rest.map(decode), query: new URLSearchParams(query) }
+  return {
+    name: name || 'jobs',
+    id: decode(id),
+    rest: rest.map(decode),
+    query: new URLSearchParams(query),
+  }
 }
 
 // What makes a page: while its key stays it only goes elsewhere in itself.
 const PAGES = {
-  jobs: { key: () => 'jobs', make: ({ query }) => jobsView(query), go: (view, { query }) => view.go(query) },
-  job: { key: ({ id }) => `job ${id}`, make: ({ id, rest, query }) => jobView(id, rest[0], query),
-    go: (view, { rest, query }) => view.go(rest[0], query) },
-  content: { key: () => location.hash, make: ({ id, rest }) => contentPage(id, rest.length > 0 ? `/${rest.join('/')}` : '') },
-  call: { key: () => location.hash, make: ({ id, query }) => callPage(id, query) },
+  jobs: {
+    key: () => 'jobs',
+    make: ({ query }) => jobsView(query),
+    go: (view, { query }) => view.go(query),
+  },
+  job: {
+    key: ({ id }) => `job ${id}`,
+    make: ({ id, rest, query }) => jobView(id, rest[0], query),
+    go: (view, { rest, query }) => view.go(rest[0], query),
+  },
+  content: {
+    key: () => location.hash,
+    make: ({ id, rest }) =>
+      contentPage(id, rest.length > 0 ? `/${rest.join('/')}` : ''),
+  },
+  call: {
+    key: () => location.hash,
+    make: ({ id, query }) => callPage(id, query),
+  },
   node: { key: () => 'node', make: () => nodePage() },
 }
 

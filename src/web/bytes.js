@@ -7,17 +7,23 @@ import { request } from '/api.js'
 import { busy, button, el, replace, trouble } from '/dom.js'
 import { bytes as size } from '/format.js'
 
-const FIRST = 256 * 1024, PICTURE_MAX = 64 * 1024 * 1024, HEX = 1024
+const FIRST = 256 * 1024,
+  PICTURE_MAX = 64 * 1024 * 1024,
+  HEX = 1024
 
 const PICTURES = [
-  ['image/png', [0x89, 0x50, 0x4e, 0x47]], ['image/jpeg', [0xff, 0xd8, 0xff]],
-  ['image/gif', [0x47, 0x49, 0x46, 0x38]], ['image/bmp', [0x42, 0x4d]],
+  ['image/png', [0x89, 0x50, 0x4e, 0x47]],
+  ['image/jpeg', [0xff, 0xd8, 0xff]],
+  ['image/gif', [0x47, 0x49, 0x46, 0x38]],
+  ['image/bmp', [0x42, 0x4d]],
 ]
-const begins = (bytes, with_, at = 0) => with_.every((byte, index) => bytes[at + index] === byte)
+const begins = (bytes, with_, at = 0) =>
+  with_.every((byte, index) => bytes[at + index] === byte)
 const ascii = (bytes, from, to) => String.fromCharCode(...bytes.slice(from, to))
 
 export function pictureType(bytes) {
-  if (ascii(bytes, 0, 4) === 'RIFF' && ascii(bytes, 8, 12) === 'WEBP') return 'image/webp'
+  if (ascii(bytes, 0, 4) === 'RIFF' && ascii(bytes, 8, 12) === 'WEBP')
+    return 'image/webp'
   if (ascii(bytes, 4, 12) === 'ftypavif') return 'image/avif'
   return PICTURES.find(([, first]) => begins(bytes, first))?.[0]
 }
@@ -25,7 +31,9 @@ export function pictureType(bytes) {
 // The bytes as text, or undefined: not UTF-8, or with what no text has.
 export function textOf(bytes, isCut) {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: isCut })
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes, {
+      stream: isCut,
+    })
     return /[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]/.test(text) ? undefined : text
   } catch {
     return undefined
@@ -34,9 +42,13 @@ export function textOf(bytes, isCut) {
 
 // The first `len` bytes of what the node serves at `path`, and how many there are.
 export async function load(path, len) {
-  const response = await request(path, { headers: { Range: `bytes=0-${len - 1}`, Accept: '*/*' } })
+  const response = await request(path, {
+    headers: { Range: `bytes=0-${len - 1}`, Accept: '*/*' },
+  })
   const range = /\/(\d+)$/.exec(response.headers.get('Content-Range') ?? '')
-  const total = Number(range?.[1] ?? response.headers.get('Content-Length') ?? 0)
+  const total = Number(
+    range?.[1] ?? response.headers.get('Content-Length') ?? 0,
+  )
   const reader = response.body.getReader()
   const pieces = []
   let got = 0
@@ -48,7 +60,10 @@ export async function load(path, len) {
     if (got >= len) break
   }
   await reader.cancel()
-  const bytes = new Uint8Array(await new Blob(pieces).arrayBuffer()).slice(0, len)
+  const bytes = new Uint8Array(await new Blob(pieces).arrayBuffer()).slice(
+    0,
+    len,
+  )
   return { bytes, total: Math.max(total, bytes.length) }
 }
 
@@ -60,8 +75,16 @@ export function contentView(path, name) {
       let { bytes, total } = await load(path, FIRST)
       if (pictureType(bytes) && total > bytes.length && total <= PICTURE_MAX)
         ({ bytes } = await load(path, total))
-      replace(element, bytesView(bytes, { total, name }),
-        el('p.faint', {}, `${size(total)} · `, el('a', { href: path, download: name }, 'Save')))
+      replace(
+        element,
+        bytesView(bytes, { total, name }),
+        el(
+          'p.faint',
+          {},
+          `${size(total)} · `,
+          el('a', { href: path, download: name }, 'Save'),
+        ),
+      )
     } catch (error) {
       replace(element, trouble(error, show))
     }
@@ -70,15 +93,22 @@ export function contentView(path, name) {
   return element
 }
 
-export function bytesView(bytes, { total = bytes.length, name = 'content' } = {}) {
+export function bytesView(
+  bytes,
+  { total = bytes.length, name = 'content' } = {},
+) {
   const isCut = total > bytes.length
   if (total === 0) return el('p.faint', {}, 'No bytes')
   const type = pictureType(bytes)
   if (type && !isCut) return picture(bytes, type, name)
   const text = textOf(bytes, isCut)
   if (text !== undefined) return words(text, isCut)
-  return el('pre.hex', { tabindex: 0, 'aria-label': 'Bytes' }, hex(bytes.slice(0, HEX)),
-    bytes.length > HEX || isCut ? '\n…' : '')
+  return el(
+    'pre.hex',
+    { tabindex: 0, 'aria-label': 'Bytes' },
+    hex(bytes.slice(0, HEX)),
+    bytes.length > HEX || isCut ? '\n…' : '',
+  )
 }
 
 function picture(bytes, type, name) {
@@ -91,8 +121,10 @@ function picture(bytes, type, name) {
   })
   image.addEventListener('error', () => {
     done()
-    image.replaceWith(el('p.faint', {}, `Not a picture that can be shown (${type})`),
-      el('pre.hex', {}, hex(bytes.slice(0, HEX))))
+    image.replaceWith(
+      el('p.faint', {}, `Not a picture that can be shown (${type})`),
+      el('pre.hex', {}, hex(bytes.slice(0, HEX))),
+    )
   })
   return image
 }
@@ -117,9 +149,17 @@ function hex(bytes) {
   const lines = []
   for (let at = 0; at < bytes.length; at += 16) {
     const row = [...bytes.slice(at, at + 16)]
-    const numbers = row.map((byte) => byte.toString(16).padStart(2, '0')).join(' ')
-    const letters = row.map((byte) => byte >= 32 && byte < 127 ? String.fromCharCode(byte) : '·').join('')
-    lines.push(`${at.toString(16).padStart(6, '0')}  ${numbers.padEnd(47)}  ${letters}`)
+    const numbers = row
+      .map((byte) => byte.toString(16).padStart(2, '0'))
+      .join(' ')
+    const letters = row
+      .map((byte) =>
+        byte >= 32 && byte < 127 ? String.fromCharCode(byte) : '·',
+      )
+      .join('')
+    lines.push(
+      `${at.toString(16).padStart(6, '0')}  ${numbers.padEnd(47)}  ${letters}`,
+    )
   }
   return lines.join('\n')
 }

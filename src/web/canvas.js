@@ -1,14 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // canvas.js - what every drawing on a canvas begins with.
 
-const NAMES = ['waiting', 'ready', 'running', 'ran', 'hit', 'failed', 'skipped',
-  'text', 'faint', 'line', 'accent', 'back', 'compile', 'queue']
+const NAMES = [
+  'waiting',
+  'ready',
+  'running',
+  'ran',
+  'hit',
+  'failed',
+  'skipped',
+  'text',
+  'faint',
+  'line',
+  'accent',
+  'back',
+  'compile',
+  'queue',
+]
 
 // The colours of the style sheet, light or dark as they are now.
 export function colours(element) {
   const style = getComputedStyle(element)
-  return Object.fromEntries(NAMES.map((name) =>
-    [name, style.getPropertyValue(`--${name}`).trim()]))
+  return Object.fromEntries(
+    NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]),
+  )
 }
 
 // A cleared canvas with a dot for each dot of the screen.

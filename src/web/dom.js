@@ -31,9 +31,10 @@ function fill(element, classes, options, children) {
 }
 
 function nodes(children) {
-  return children.flat(Infinity).filter((child) =>
-    child !== null && child !== undefined && child !== false)
-    .map((child) => child instanceof Node ? child : String(child))
+  return children
+    .flat(Infinity)
+    .filter((child) => child !== null && child !== undefined && child !== false)
+    .map((child) => (child instanceof Node ? child : String(child)))
 }
 
 export function replace(element, ...children) {
@@ -66,7 +67,10 @@ export function arrowKeys(element, selector, keys = ['ArrowDown', 'ArrowUp']) {
     const now = all.indexOf(event.target.closest(selector))
     if (now < 0) return
     const next = {
-      [keys[0]]: now + 1, [keys[1]]: now - 1, Home: 0, End: all.length - 1,
+      [keys[0]]: now + 1,
+      [keys[1]]: now - 1,
+      Home: 0,
+      End: all.length - 1,
     }[event.key]
     if (next === undefined || !all[next]) return
     event.preventDefault()
@@ -76,8 +80,12 @@ export function arrowKeys(element, selector, keys = ['ArrowDown', 'ArrowUp']) {
 
 // A few words that go away, told to screen readers as well.
 export function toast(text, { href, link, isTrouble = false } = {}) {
-  const element = el(isTrouble ? 'p.toast.trouble' : 'p.toast', {}, text,
-    href && el('a', { href }, link))
+  const element = el(
+    isTrouble ? 'p.toast.trouble' : 'p.toast',
+    {},
+    text,
+    href && el('a', { href }, link),
+  )
   document.getElementById('toasts').append(element)
   setTimeout(() => element.remove(), isTrouble ? 12000 : 8000)
 }
@@ -88,15 +96,22 @@ export function button(text, onclick, options = {}) {
 
 // What stands where there is nothing, or where something went wrong.
 export function empty(title, ...more) {
-  return el('div.empty', {}, el('h2', {}, title),
-    more.map((part) => part instanceof Node ? part : el('p', {}, part)))
+  return el(
+    'div.empty',
+    {},
+    el('h2', {}, title),
+    more.map((part) => (part instanceof Node ? part : el('p', {}, part))),
+  )
 }
 
 export function trouble(error, retry) {
-  return el('div.empty.trouble', { role: 'alert' },
+  return el(
+    'div.empty.trouble',
+    { role: 'alert' },
     el('h2', {}, error.title ?? 'That did not work'),
     el('p', {}, error.message),
-    retry && button('Try again', retry))
+    retry && button('Try again', retry),
+  )
 }
 
 export function busy(text = 'Loading…') {

@@ -11,8 +11,10 @@ import { contentHref } from '/tree.js'
 
 const MANIFEST_MAX = 16 * 1024 * 1024
 
-const isText = (file) => /\.(ya?ml|json)$/i.test(file.name) && file.size <= MANIFEST_MAX
-export const isManifest = (text) => /^\s*["']?ipvm["']?\s*:/m.test(text) && /["']?tasks["']?\s*:/.test(text)
+const isText = (file) =>
+  /\.(ya?ml|json)$/i.test(file.name) && file.size <= MANIFEST_MAX
+export const isManifest = (text) =>
+  /^\s*["']?ipvm["']?\s*:/m.test(text) && /["']?tasks["']?\s*:/.test(text)
 
 const quoted = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 
@@ -23,23 +25,32 @@ export function withCids(text, cids) {
   for (const [name, cid] of cids) {
     const path = `(?:[\\w.-]+/|\\./|\\.\\./)*${quoted(name)}`
     out = out
-      .replace(new RegExp(`!file\\s+(["']?)${path}\\1(?=[\\s,\\]}]|$)`, 'gm'), `!cid ${cid}`)
-      .replace(new RegExp(`\\{\\s*"ipvm/file"\\s*:\\s*"${path}"\\s*\\}`, 'g'), `{"/": "${cid}"}`)
+      .replace(
+        new RegExp(`!file\\s+(["']?)${path}\\1(?=[\\s,\\]}]|$)`, 'gm'),
+        `!cid ${cid}`,
+      )
+      .replace(
+        new RegExp(`\\{\\s*"ipvm/file"\\s*:\\s*"${path}"\\s*\\}`, 'g'),
+        `{"/": "${cid}"}`,
+      )
       .replace(new RegExp(`(["'\\s])${path}(?=#)`, 'gm'), `$1${cid}`)
   }
   return out
 }
 
 export async function takeFiles(files) {
-  const manifests = [], others = []
+  const manifests = [],
+    others = []
   for (const file of files) {
     const text = isText(file) ? await file.text() : ''
     if (isManifest(text)) manifests.push({ file, text })
     else others.push(file)
   }
   const cids = new Map()
-  for (const file of others) await tell(() => take(file, cids, manifests.length > 0))
-  for (const { file, text } of manifests) await tell(() => run(file, withCids(text, cids)))
+  for (const file of others)
+    await tell(() => take(file, cids, manifests.length > 0))
+  for (const { file, text } of manifests)
+    await tell(() => run(file, withCids(text, cids)))
 }
 
 async function tell(work) {
@@ -52,10 +63,16 @@ async function tell(work) {
 
 async function take(file, cids, isPart) {
   if (/\.car$/i.test(file.name)) {
-    const response = await request('/v1/car', { method: 'POST', body: file, type: 'application/vnd.ipld.car' })
+    const response = await request('/v1/car', {
+      method: 'POST',
+      body: file,
+      type: 'application/vnd.ipld.car',
+    })
     const { roots = [] } = await response.json()
-    toast(`${file.name} is imported, with ${plural(roots.length, 'root')}`,
-      roots[0] ? { href: contentHref(cidOf(roots[0])), link: 'Look' } : {})
+    toast(
+      `${file.name} is imported, with ${plural(roots.length, 'root')}`,
+      roots[0] ? { href: contentHref(cidOf(roots[0])), link: 'Look' } : {},
+    )
     return
   }
   const cid = await addFile(file)
@@ -66,8 +83,14 @@ async function take(file, cids, isPart) {
 }
 
 async function run(file, text) {
-  const type = /\.json$/i.test(file.name) ? 'application/json' : 'application/yaml'
-  const response = await request('/v1/jobs', { method: 'POST', body: text, type })
+  const type = /\.json$/i.test(file.name)
+    ? 'application/json'
+    : 'application/yaml'
+  const response = await request('/v1/jobs', {
+    method: 'POST',
+    body: text,
+    type,
+  })
   const { job } = await response.json()
   location.hash = jobHref(cidOf(job))
   toast(`${file.name} is submitted`)
@@ -75,7 +98,8 @@ async function run(file, text) {
 
 // Makes the whole page a place to drop files on.
 export function acceptDrops(cover) {
-  const hasFiles = (event) => [...event.dataTransfer?.types ?? []].includes('Files')
+  const hasFiles = (event) =>
+    [...(event.dataTransfer?.types ?? [])].includes('Files')
   let depth = 0
   const show = (change) => {
     depth = Math.max(0, depth + change)
@@ -83,7 +107,10 @@ export function acceptDrops(cover) {
   }
   addEventListener('dragenter', (event) => hasFiles(event) && show(1))
   addEventListener('dragleave', (event) => hasFiles(event) && show(-1))
-  addEventListener('dragover', (event) => hasFiles(event) && event.preventDefault())
+  addEventListener(
+    'dragover',
+    (event) => hasFiles(event) && event.preventDefault(),
+  )
   addEventListener('drop', (event) => {
     if (!hasFiles(event)) return
     event.preventDefault()

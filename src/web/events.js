@@ -42,8 +42,17 @@ export function eventReader(take) {
 //   take({id, event, data})   data parsed as JSON
 //   state('live' | 'waiting', milliseconds)
 //   isOver()                  true: the stream ended because all was told
-export function follow(path, { after, take, state = () => {}, isOver = () => false }) {
-  const self = { after, abort: null, timer: 0, wait: FIRST_WAIT_MS, stopped: false }
+export function follow(
+  path,
+  { after, take, state = () => {}, isOver = () => false },
+) {
+  const self = {
+    after,
+    abort: null,
+    timer: 0,
+    wait: FIRST_WAIT_MS,
+    stopped: false,
+  }
 
   const told = (event) => {
     if (event.id !== undefined) self.after = event.id
@@ -61,12 +70,15 @@ export function follow(path, { after, take, state = () => {}, isOver = () => fal
     const headers = { Accept: 'text/event-stream' }
     if (self.after !== undefined) headers['Last-Event-ID'] = String(self.after)
     const response = await request(path, { headers, signal: self.abort.signal })
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
+    const reader = response.body
+      .pipeThrough(new TextDecoderStream())
+      .getReader()
     const feed = eventReader(told)
     state('live')
     for (;;) {
       const silence = setTimeout(() => self.abort.abort(), SILENCE_MS)
-      const { done, value } = await reader.read()
+      const { done, value } = await reader
+        .read()
         .finally(() => clearTimeout(silence))
       if (done) return
       self.wait = FIRST_WAIT_MS

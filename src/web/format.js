@@ -9,12 +9,17 @@ export function plural(value, word) {
 }
 
 const digits = (value) =>
-  value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)
+  value >= 100
+    ? value.toFixed(0)
+    : value >= 10
+      ? value.toFixed(1)
+      : value.toFixed(2)
 
 export function bytes(value) {
   if (value === undefined || value === null) return ''
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
-  let size = Number(value), unit = 0
+  let size = Number(value),
+    unit = 0
   while (size >= 1024 && unit < units.length - 1) {
     size /= 1024
     unit++
@@ -31,11 +36,19 @@ export function duration(ns) {
   if (value < 1e9) return `${digits(value / 1e6)} ms`
   if (value < 60e9) return `${digits(value / 1e9)} s`
   const seconds = Math.round(value / 1e9)
-  const parts = [[86400, 'd'], [3600, 'h'], [60, 'min'], [1, 's']]
+  const parts = [
+    [86400, 'd'],
+    [3600, 'h'],
+    [60, 'min'],
+    [1, 's'],
+  ]
   const from = parts.findIndex(([unit]) => seconds >= unit)
-  return parts.slice(from, from + 2)
-    .map(([unit, name], index) =>
-      `${Math.floor(index === 0 ? seconds / unit : seconds % parts[from][0] / unit)} ${name}`)
+  return parts
+    .slice(from, from + 2)
+    .map(
+      ([unit, name], index) =>
+        `${Math.floor(index === 0 ? seconds / unit : (seconds % parts[from][0]) / unit)} ${name}`,
+    )
     .join(' ')
 }
 
@@ -51,14 +64,19 @@ export function ago(ms, now = Date.now()) {
   return new Date(ms).toLocaleDateString('en', { dateStyle: 'medium' })
 }
 
-export const time = (ms) => new Date(ms).toLocaleString('en',
-  { dateStyle: 'medium', timeStyle: 'medium' })
+export const time = (ms) =>
+  new Date(ms).toLocaleString('en', {
+    dateStyle: 'medium',
+    timeStyle: 'medium',
+  })
 
 export function clock(ms) {
   const at = new Date(ms)
   const two = (value) => String(value).padStart(2, '0')
-  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}` +
+  return (
+    `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}` +
     `.${String(at.getMilliseconds()).padStart(3, '0')}`
+  )
 }
 
 // The ends of a CID or DID: they are what differs.
@@ -66,5 +84,6 @@ export function short(text, head = 8, tail = 6) {
   const prefix = text.startsWith('did:key:') ? 'did:key:' : ''
   const rest = text.slice(prefix.length)
   return rest.length <= head + tail + 1
-    ? text : `${prefix && 'did:…'}${prefix ? '' : rest.slice(0, head) + '…'}${rest.slice(-tail)}`
+    ? text
+    : `${prefix && 'did:…'}${prefix ? '' : rest.slice(0, head) + '…'}${rest.slice(-tail)}`
 }

@@ -14,24 +14,41 @@ export const BOXES_MAX = 400
 const BOX = { boxWidth: 172, boxHeight: 46, gapX: 56, gapY: 18 }
 const LETTERS = 21
 
-const cut = (text, most = LETTERS) => text.length > most ? `${text.slice(0, most - 1)}…` : text
+const cut = (text, most = LETTERS) =>
+  text.length > most ? `${text.slice(0, most - 1)}…` : text
 
 // graphView(run, {select}) → {element, update(indices), mark(index), stop()}
 // select(index) is called when a task is chosen.
 export function graphView(run, options) {
   return run.tasks.length > BOXES_MAX
-    ? mapView(run, options) : boxesView(run, options)
+    ? mapView(run, options)
+    : boxesView(run, options)
 }
 
 function boxesView(run, { select }) {
-  const places = layers(run.tasks.map((task) => task.awaits), BOX)
+  const places = layers(
+    run.tasks.map((task) => task.awaits),
+    BOX,
+  )
   const boxes = run.tasks.map((task) => box(task, places))
-  const lines = places.lines.map((line) => ({ ...line,
-    element: svg('path.line', { d: curve(line.points) }) }))
-  const world = svg('g', {}, lines.map((line) => line.element),
-    boxes.map((one) => one.element))
-  const picture = svg('svg.graph', { role: 'group',
-    'aria-label': `Graph of ${run.tasks.length} tasks; arrow keys go from task to task` }, world)
+  const lines = places.lines.map((line) => ({
+    ...line,
+    element: svg('path.line', { d: curve(line.points) }),
+  }))
+  const world = svg(
+    'g',
+    {},
+    lines.map((line) => line.element),
+    boxes.map((one) => one.element),
+  )
+  const picture = svg(
+    'svg.graph',
+    {
+      role: 'group',
+      'aria-label': `Graph of ${run.tasks.length} tasks; arrow keys go from task to task`,
+    },
+    world,
+  )
   const view = stage(picture, {
     size: () => places,
     draw: ({ x, y, scale }) =>
@@ -55,8 +72,12 @@ function boxesView(run, { select }) {
     const index = indexOf(event)
     if (index < 0) return
     hold(index)
-    view.show({ x: places.x[index], y: places.y[index],
-      width: BOX.boxWidth, height: BOX.boxHeight })
+    view.show({
+      x: places.x[index],
+      y: places.y[index],
+      width: BOX.boxWidth,
+      height: BOX.boxHeight,
+    })
   })
   picture.addEventListener('keydown', (event) => {
     const index = indexOf(event)
@@ -76,8 +97,10 @@ function boxesView(run, { select }) {
   const draw = drawLater(() => {
     for (const index of waiting) boxes[index].draw(run.tasks[index])
     for (const line of lines)
-      line.element.classList.toggle('done',
-        ['ran', 'hit'].includes(run.tasks[line.from].state))
+      line.element.classList.toggle(
+        'done',
+        ['ran', 'hit'].includes(run.tasks[line.from].state),
+      )
     waiting.clear()
   })
   draw()
@@ -89,9 +112,15 @@ function boxesView(run, { select }) {
       draw()
     },
     mark(index) {
-      boxes.forEach((one, at) => one.element.classList.toggle('chosen', at === index))
-      lines.forEach((line) => line.element.classList.toggle('near',
-        line.from === index || line.to === index))
+      boxes.forEach((one, at) =>
+        one.element.classList.toggle('chosen', at === index),
+      )
+      lines.forEach((line) =>
+        line.element.classList.toggle(
+          'near',
+          line.from === index || line.to === index,
+        ),
+      )
       if (index >= 0) hold(index)
     },
     stop() {
@@ -103,27 +132,53 @@ function boxesView(run, { select }) {
 
 function box(task, places) {
   const state = svg('text.more', { x: 14, y: 35 })
-  const mark = svg('text.mark', { x: BOX.boxWidth - 12, y: 28, 'text-anchor': 'end' })
+  const mark = svg('text.mark', {
+    x: BOX.boxWidth - 12,
+    y: 28,
+    'text-anchor': 'end',
+  })
   const title = svg('title')
-  const element = svg('g.task', {
-    transform: `translate(${places.x[task.index]} ${places.y[task.index]})`,
-    tabindex: -1, role: 'button', data: { index: task.index },
-  }, title,
-  svg('rect.back', { width: BOX.boxWidth, height: BOX.boxHeight, rx: 9 }),
-  svg('rect.stripe', { x: 4, y: 8, width: 3.5, height: BOX.boxHeight - 16, rx: 1.75 }),
-  svg('text.name', { x: 14, y: 19 }, cut(task.label)), state, mark)
+  const element = svg(
+    'g.task',
+    {
+      transform: `translate(${places.x[task.index]} ${places.y[task.index]})`,
+      tabindex: -1,
+      role: 'button',
+      data: { index: task.index },
+    },
+    title,
+    svg('rect.back', { width: BOX.boxWidth, height: BOX.boxHeight, rx: 9 }),
+    svg('rect.stripe', {
+      x: 4,
+      y: 8,
+      width: 3.5,
+      height: BOX.boxHeight - 16,
+      rx: 1.75,
+    }),
+    svg('text.name', { x: 14, y: 19 }, cut(task.label)),
+    state,
+    mark,
+  )
   if (task.output) element.classList.add('output')
   return {
     element,
     draw(now) {
       const { text, mark: sign } = TASK_STATES[now.state]
       element.dataset.state = now.state
-      const took = now.state === 'ran' && now.run_ns !== undefined ? duration(now.run_ns) : text
-      say(state, cut([now.function, took].filter(Boolean).join(' · '), LETTERS + 1))
+      const took =
+        now.state === 'ran' && now.run_ns !== undefined
+          ? duration(now.run_ns)
+          : text
+      say(
+        state,
+        cut([now.function, took].filter(Boolean).join(' · '), LETTERS + 1),
+      )
       say(mark, sign)
       say(title, `${now.label}: ${text}`)
-      element.setAttribute('aria-label',
-        `${now.label}, ${[now.function, text].filter(Boolean).join(', ')}`)
+      element.setAttribute(
+        'aria-label',
+        `${now.label}, ${[now.function, text].filter(Boolean).join(', ')}`,
+      )
     },
   }
 }
@@ -134,8 +189,10 @@ function curve(points) {
   return rest.reduce((path, [nextX, nextY], at) => {
     const bend = (nextX - x) / 2
     // Every second stretch lies inside a layer that the line passes.
-    const step = at % 2 === 0
-      ? `C${x + bend} ${y} ${nextX - bend} ${nextY} ${nextX} ${nextY}` : `L${nextX} ${nextY}`
+    const step =
+      at % 2 === 0
+        ? `C${x + bend} ${y} ${nextX - bend} ${nextY} ${nextX} ${nextY}`
+        : `L${nextX} ${nextY}`
     ;[x, y] = [nextX, nextY]
     return path + step
   }, `M${x} ${y}`)

@@ -16,7 +16,10 @@ export function showLink(state) {
   }
   // A moment's break is no news.
   timer = setTimeout(() => {
-    say(element, 'The node does not answer. This page goes on by itself when it is back.')
+    say(
+      element,
+      'The node does not answer. This page goes on by itself when it is back.',
+    )
     element.hidden = false
   }, BEFORE_SAYING_MS)
 }

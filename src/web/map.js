@@ -12,14 +12,21 @@ import { stage } from '/stage.js'
 const CELL = { cell: 14, gap: 3, blockGap: 44, aspect: 1.6 }
 
 export function mapView(run, { select }) {
-  const places = blocks(run.tasks.map((task) => task.awaits), CELL)
-  const canvas = el('canvas.map', { tabindex: 0, role: 'application',
-    'aria-label': `Map of ${plural(run.tasks.length, 'task')}; arrow keys go from task to task, Enter opens one` })
+  const places = blocks(
+    run.tasks.map((task) => task.awaits),
+    CELL,
+  )
+  const canvas = el('canvas.map', {
+    tabindex: 0,
+    role: 'application',
+    'aria-label': `Map of ${plural(run.tasks.length, 'task')}; arrow keys go from task to task, Enter opens one`,
+  })
   const tip = el('p.tip', { role: 'status' })
   const state = { view: { x: 0, y: 0, scale: 1 }, over: -1, chosen: -1 }
   const draw = drawLater(() => paint(canvas, run, places, state))
   const view = stage(canvas, {
-    size: () => places, readable: 0.4,
+    size: () => places,
+    readable: 0.4,
     draw: (now) => {
       state.view = now
       draw()
@@ -53,7 +60,12 @@ export function mapView(run, { select }) {
     if (next === undefined) return
     event.preventDefault()
     point(next)
-    view.show({ x: places.x[next], y: places.y[next], width: CELL.cell, height: CELL.cell })
+    view.show({
+      x: places.x[next],
+      y: places.y[next],
+      width: CELL.cell,
+      height: CELL.cell,
+    })
   })
   const stopLight = onLight(draw)
   return {
@@ -72,10 +84,16 @@ export function mapView(run, { select }) {
 }
 
 function cellAt(places, { x, y, scale }, px, py) {
-  const atX = (px - x) / scale, atY = (py - y) / scale
+  const atX = (px - x) / scale,
+    atY = (py - y) / scale
   const reach = CELL.cell + CELL.gap
-  return places.x.findIndex((left, index) =>
-    atX >= left && atX < left + reach && atY >= places.y[index] && atY < places.y[index] + reach)
+  return places.x.findIndex(
+    (left, index) =>
+      atX >= left &&
+      atX < left + reach &&
+      atY >= places.y[index] &&
+      atY < places.y[index] + reach,
+  )
 }
 
 function paint(canvas, run, places, { view, over, chosen }) {
@@ -87,7 +105,7 @@ function paint(canvas, run, places, { view, over, chosen }) {
   // One path for each state: thousands of cells, a handful of fills.
   const paths = {}
   run.tasks.forEach((task, index) => {
-    const path = paths[task.state] ??= new Path2D()
+    const path = (paths[task.state] ??= new Path2D())
     path.roundRect(places.x[index], places.y[index], CELL.cell, CELL.cell, 3)
   })
   for (const [state, path] of Object.entries(paths)) {
@@ -95,7 +113,10 @@ function paint(canvas, run, places, { view, over, chosen }) {
     context.fill(path)
   }
   const half = CELL.cell / 2
-  for (const [index, strength] of [[over, 0.6], [chosen, 1]]) {
+  for (const [index, strength] of [
+    [over, 0.6],
+    [chosen, 1],
+  ]) {
     const task = run.tasks[index]
     if (!task) continue
     context.globalAlpha = strength
@@ -109,7 +130,12 @@ function paint(canvas, run, places, { view, over, chosen }) {
     context.stroke()
     context.lineWidth = 3 / Math.min(1, view.scale)
     context.strokeStyle = colour.text
-    context.strokeRect(places.x[index] - 1, places.y[index] - 1, CELL.cell + 2, CELL.cell + 2)
+    context.strokeRect(
+      places.x[index] - 1,
+      places.y[index] - 1,
+      CELL.cell + 2,
+      CELL.cell + 2,
+    )
     context.globalAlpha = 1
   }
 }
@@ -120,7 +146,8 @@ function captions(context, run, places, scale, colour) {
   places.blocks.forEach((block, at) => {
     const name = run.tasks[block.first].function ?? ''
     const room = (places.blocks[at + 1]?.x ?? block.x + 300) - block.x - 8
-    const text = block.width > 60 ? `${name} ×${block.count}` : `×${block.count}`
+    const text =
+      block.width > 60 ? `${name} ×${block.count}` : `×${block.count}`
     context.fillText(text, block.x, block.y - 8 / scale, Math.max(room, 10))
   })
 }

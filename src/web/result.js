@@ -21,12 +21,18 @@ export const valueOf = (inspection) => inspection.value
 export function valueView(value, name) {
   const long = standsFor(value)
   if (long && long.as !== 'value')
-    return el('div', {}, contentView(contentPath(long.cid), name),
-      el('p.faint', {}, 'Content ', cidLink(long.cid)))
-  if (long) return later(async () => valueView(valueOf(await inspect(long.cid)), name))
+    return el(
+      'div',
+      {},
+      contentView(contentPath(long.cid), name),
+      el('p.faint', {}, 'Content ', cidLink(long.cid)),
+    )
+  if (long)
+    return later(async () => valueView(valueOf(await inspect(long.cid)), name))
   const kind = kindOf(value)
   if (kind === 'bytes') return bytesView(bytesOf(value), { name })
-  if (kind === 'string') return bytesView(new TextEncoder().encode(value), { name })
+  if (kind === 'string')
+    return bytesView(new TextEncoder().encode(value), { name })
   if (kind === 'list' || kind === 'map') return tree(value)
   if (kind === 'link') return cidLink(value['/'], value['/'])
   return el('p.number', {}, String(value))
@@ -36,9 +42,16 @@ export function valueView(value, name) {
 export function resultView(cid, name) {
   return later(async () => {
     const value = valueOf(await inspect(cid))
-    if (kindOf(value) !== 'map' || !('ok' in value || 'error' in value)) return tree(value)
-    return 'ok' in value ? valueView(value.ok, name)
-      : el('div', {}, el('p.bad', {}, 'The function answered with an error'), valueView(value.error, name))
+    if (kindOf(value) !== 'map' || !('ok' in value || 'error' in value))
+      return tree(value)
+    return 'ok' in value
+      ? valueView(value.ok, name)
+      : el(
+          'div',
+          {},
+          el('p.bad', {}, 'The function answered with an error'),
+          valueView(value.error, name),
+        )
   })
 }
 

@@ -17,15 +17,28 @@ export const TASK_STATES = {
 }
 
 export const JOB_STATES = [
-  'queued', 'running', 'suspended', 'succeeded', 'failed', 'cancelled']
+  'queued',
+  'running',
+  'suspended',
+  'succeeded',
+  'failed',
+  'cancelled',
+]
 export const isOver = (state) =>
   ['succeeded', 'failed', 'cancelled'].includes(state)
 
-const STATE_AFTER = new Map(Object.entries({
-  submitted: 'queued', started: 'running', suspended: 'suspended',
-  resumed: 'running', cancelled: 'cancelled', retried: 'queued',
-  succeeded: 'succeeded', failed: 'failed',
-}))
+const STATE_AFTER = new Map(
+  Object.entries({
+    submitted: 'queued',
+    started: 'running',
+    suspended: 'suspended',
+    resumed: 'running',
+    cancelled: 'cancelled',
+    retried: 'queued',
+    succeeded: 'succeeded',
+    failed: 'failed',
+  }),
+)
 const FROM_MEMO = new Set(['memo', 'merge', 'believed'])
 const LOGS_MAX = 5000
 
@@ -49,15 +62,22 @@ export class Run {
     this.events = []
     this.compiling = []
     this.changed = new Set()
-    this.tasks = (graph.tasks ?? []).map((task, index) => this.#task(task, index, graph))
+    this.tasks = (graph.tasks ?? []).map((task, index) =>
+      this.#task(task, index, graph),
+    )
     this.byLabel = new Map(this.tasks.map((task) => [task.label, task]))
-    this.tasks.forEach((task) => task.awaits.forEach((index) =>
-      this.tasks[index]?.awaitedBy.push(task.index)))
+    this.tasks.forEach((task) =>
+      task.awaits.forEach((index) =>
+        this.tasks[index]?.awaitedBy.push(task.index),
+      ),
+    )
   }
 
   #task(task, index, graph) {
     const self = {
-      ...task, index, label: String(task.label ?? index),
+      ...task,
+      index,
+      label: String(task.label ?? index),
       awaits: (task.awaits ?? []).filter((other) => graph.tasks[other]),
       awaitedBy: [],
     }
@@ -72,12 +92,22 @@ export class Run {
     this.seq = Math.max(this.seq, seq)
     const kind = String(event.kind)
     switch (kind) {
-    case 'started': this.#started(event); break
-    case 'compiling': this.#compiling(event); break
-    case 'task/started': this.#taskStarted(event); break
-    case 'task/finished': this.#taskFinished(event); break
-    case 'log':
-    case 'alarm': this.#log(event); break
+      case 'started':
+        this.#started(event)
+        break
+      case 'compiling':
+        this.#compiling(event)
+        break
+      case 'task/started':
+        this.#taskStarted(event)
+        break
+      case 'task/finished':
+        this.#taskFinished(event)
+        break
+      case 'log':
+      case 'alarm':
+        this.#log(event)
+        break
     }
     this.#state(kind, event)
     if (!kind.startsWith('task/') && kind !== 'log') this.events.push(event)
@@ -111,14 +141,26 @@ export class Run {
     for (const task of this.tasks)
       if (['failed', 'running', 'skipped'].includes(task.state)) {
         task.state = 'waiting'
-        for (const key of ['by', 'ok', 'end', 'message', 'result', 'started_at', 'ended_at'])
+        for (const key of [
+          'by',
+          'ok',
+          'end',
+          'message',
+          'result',
+          'started_at',
+          'ended_at',
+        ])
           delete task[key]
         this.changed.add(task.index)
       }
   }
 
   #compiling(event) {
-    this.compiling.push({ module: cidOf(event.module), from: event.at, to: null })
+    this.compiling.push({
+      module: cidOf(event.module),
+      from: event.at,
+      to: null,
+    })
   }
 
   #find(event) {
@@ -132,8 +174,10 @@ export class Run {
     task.started_at = event.at
     if (event.worker !== undefined) task.worker = event.worker
     this.changed.add(task.index)
-    const compiled = this.compiling.findLast((one) =>
-      one.to === null && (!task.module || one.module === cidOf(task.module)))
+    const compiled = this.compiling.findLast(
+      (one) =>
+        one.to === null && (!task.module || one.module === cidOf(task.module)),
+    )
     if (compiled) compiled.to = event.at
   }
 
@@ -149,7 +193,9 @@ export class Run {
 
   #log(event) {
     this.logsDropped += Number(event.dropped ?? 0)
-    this.logs.push(event.kind === 'alarm' ? { ...event, level: 'alarm' } : event)
+    this.logs.push(
+      event.kind === 'alarm' ? { ...event, level: 'alarm' } : event,
+    )
     if (this.logs.length > LOGS_MAX) {
       this.logsDropped += this.logs.length - LOGS_MAX
       this.logs.splice(0, this.logs.length - LOGS_MAX)
@@ -165,7 +211,8 @@ export class Run {
 
   counts() {
     const counts = Object.fromEntries(
-      Object.keys(TASK_STATES).map((state) => [state, 0]))
+      Object.keys(TASK_STATES).map((state) => [state, 0]),
+    )
     for (const task of this.tasks) counts[task.state]++
     return counts
   }
@@ -180,10 +227,15 @@ export class Run {
     if (task.state === 'hit' && task.ended_at !== undefined)
       return { queued: task.ended_at, from: task.ended_at, to: task.ended_at }
     const to = task.ended_at ?? (task.state === 'running' ? now : undefined)
-    if (to === undefined || (task.run_ns === undefined && task.started_at === undefined))
+    if (
+      to === undefined ||
+      (task.run_ns === undefined && task.started_at === undefined)
+    )
       return null
-    const from = task.ended_at !== undefined && task.run_ns !== undefined
-      ? task.ended_at - Number(task.run_ns) / 1e6 : task.started_at
+    const from =
+      task.ended_at !== undefined && task.run_ns !== undefined
+        ? task.ended_at - Number(task.run_ns) / 1e6
+        : task.started_at
     const queued = from - Number(task.queued_ns ?? 0) / 1e6
     return { queued, from, to: Math.max(to, from) }
   }

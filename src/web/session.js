@@ -21,8 +21,13 @@ export const signOut = () => request('/v1/session', { method: 'DELETE' })
 // signInView(done, why) → {element, title, stop()}
 export function signInView(done, why = '') {
   const note = el('p.bad', { role: 'alert', hidden: !why }, why)
-  const field = el('input', { type: 'password', 'aria-label': 'Link or token', placeholder: 'Paste the link here',
-    autocomplete: 'off', required: true })
+  const field = el('input', {
+    type: 'password',
+    'aria-label': 'Link or token',
+    placeholder: 'Paste the link here',
+    autocomplete: 'off',
+    required: true,
+  })
   const enter = async (event) => {
     event.preventDefault()
     const text = field.value.trim()
@@ -35,8 +40,26 @@ export function signInView(done, why = '') {
       note.hidden = false
     }
   }
-  return { title: 'Sign in', stop() {}, element: el('section.sign-in.card', {}, el('h1', {}, 'Sign in to this node'),
-    el('p', {}, 'Open the link that the node printed when it started. It works once; ask for another with'),
-    el('pre', {}, 'ipvm invite'), note,
-    el('form.tools', { onsubmit: enter }, field, button('Sign in', null, { type: 'submit', class: 'main' }))) }
+  return {
+    title: 'Sign in',
+    stop() {},
+    element: el(
+      'section.sign-in.card',
+      {},
+      el('h1', {}, 'Sign in to this node'),
+      el(
+        'p',
+        {},
+        'Open the link that the node printed when it started. It works once; ask for another with',
+      ),
+      el('pre', {}, 'ipvm invite'),
+      note,
+      el(
+        'form.tools',
+        { onsubmit: enter },
+        field,
+        button('Sign in', null, { type: 'submit', class: 'main' }),
+      ),
+    ),
+  }
 }

@@ -18,9 +18,21 @@ export function taskView(run, index, options) {
   const title = el('h2', { tabindex: -1 }, task.label)
   const chip = el('span.chip')
   const parts = el('div.parts')
-  const element = el('aside.task-panel', { 'aria-label': `Task ${task.label}` },
-    el('header', {}, title, chip, button('×', options.close, { class: 'plain', 'aria-label': 'Close the task' })),
-    parts)
+  const element = el(
+    'aside.task-panel',
+    { 'aria-label': `Task ${task.label}` },
+    el(
+      'header',
+      {},
+      title,
+      chip,
+      button('×', options.close, {
+        class: 'plain',
+        'aria-label': 'Close the task',
+      }),
+    ),
+    parts,
+  )
   let drawn = ''
   const update = () => {
     say(chip, TASK_STATES[task.state].text)
@@ -35,34 +47,56 @@ export function taskView(run, index, options) {
   return { element, update, focus: () => title.focus() }
 }
 
-const section = (title, ...children) => el('section', {}, el('h3', {}, title), children)
+const section = (title, ...children) =>
+  el('section', {}, el('h3', {}, title), children)
 
 function sections(run, task, options) {
   const result = cidOf(task.result)
   const computation = cidOf(task.comp) || cidOf(task.computation)
   const logs = run.logsOf(task.label)
   return [
-    task.message && el('p', { class: task.state === 'failed' ? 'bad' : 'faint' },
-      task.end ? `${task.end}: ` : '', task.message),
+    task.message &&
+      el(
+        'p',
+        { class: task.state === 'failed' ? 'bad' : 'faint' },
+        task.end ? `${task.end}: ` : '',
+        task.message,
+      ),
     result && section('Result', resultView(result, task.label)),
-    section('Function', facts([
-      ['Function', task.function], ['Module', task.module && cidLink(cidOf(task.module))],
-      ['Class', task.class], ['Result', result && cidLink(result)],
-      ['Computation', computation && cidLink(computation)],
-    ])),
+    section(
+      'Function',
+      facts([
+        ['Function', task.function],
+        ['Module', task.module && cidLink(cidOf(task.module))],
+        ['Class', task.class],
+        ['Result', result && cidLink(result)],
+        ['Computation', computation && cidLink(computation)],
+      ]),
+    ),
     computation ? section('Inputs', inputs(computation)) : null,
     neighbours('Awaits', task.awaits, run, options.select),
     neighbours('Awaited by', task.awaitedBy, run, options.select),
     cost(task),
-    logs.length > 0 && section('Log', el('ol.log', {}, logs.slice(-200).map(logLine))),
+    logs.length > 0 &&
+      section('Log', el('ol.log', {}, logs.slice(-200).map(logLine))),
     more(run, task, options),
   ]
 }
 
 export function facts(rows) {
-  return el('dl.facts', {}, rows.filter(([, value]) =>
-    value !== undefined && value !== null && value !== '' && value !== false)
-    .map(([name, value]) => [el('dt', {}, name), el('dd', {}, value)]))
+  return el(
+    'dl.facts',
+    {},
+    rows
+      .filter(
+        ([, value]) =>
+          value !== undefined &&
+          value !== null &&
+          value !== '' &&
+          value !== false,
+      )
+      .map(([name, value]) => [el('dt', {}, name), el('dd', {}, value)]),
+  )
 }
 
 function inputs(computation) {
@@ -71,8 +105,11 @@ function inputs(computation) {
     const list = value?.args?.args ?? value?.args ?? value
     if (!Array.isArray(list)) return tree(list)
     if (list.length === 0) return el('p.faint', {}, 'No arguments')
-    return el('ol.inputs', { start: 0 }, list.map((item, at) =>
-      el('li', {}, valueView(item, `argument ${at}`))))
+    return el(
+      'ol.inputs',
+      { start: 0 },
+      list.map((item, at) => el('li', {}, valueView(item, `argument ${at}`))),
+    )
   })
 }
 
@@ -80,17 +117,36 @@ function neighbours(title, list, run, select) {
   if (list.length === 0) return null
   const item = (index) => {
     const task = run.tasks[index]
-    return el('li', {}, el('button.link', { type: 'button', data: { state: task.state },
-      onclick: () => select(index) }, task.label))
+    return el(
+      'li',
+      {},
+      el(
+        'button.link',
+        {
+          type: 'button',
+          data: { state: task.state },
+          onclick: () => select(index),
+        },
+        task.label,
+      ),
+    )
   }
   const left = list.length - NEIGHBOURS_MAX
-  return section(title, el('ul.neighbours', {}, list.slice(0, NEIGHBOURS_MAX).map(item),
-    left > 0 && el('li.faint', {}, `and ${count(left)} more`)))
+  return section(
+    title,
+    el(
+      'ul.neighbours',
+      {},
+      list.slice(0, NEIGHBOURS_MAX).map(item),
+      left > 0 && el('li.faint', {}, `and ${count(left)} more`),
+    ),
+  )
 }
 
 function cost(task) {
   const rows = [
-    ['Waited', duration(task.queued_ns)], ['Ran', duration(task.run_ns)],
+    ['Waited', duration(task.queued_ns)],
+    ['Ran', duration(task.run_ns)],
     ['Processor', duration(task.cpu_ns)],
     ['Fuel', Number(task.fuel ?? 0) > 0 && count(task.fuel)],
     ['Memory', task.memory !== undefined && bytes(task.memory)],
@@ -98,31 +154,74 @@ function cost(task) {
     ['Worker', task.worker !== undefined && String(task.worker)],
   ]
   return rows.some(([, value]) => value)
-    ? section(task.state === 'hit' ? 'What it cost once' : 'Cost', facts(rows)) : null
+    ? section(task.state === 'hit' ? 'What it cost once' : 'Cost', facts(rows))
+    : null
 }
 
 function more(run, task, { fork, canFork }) {
   const below = el('div')
-  const explain = () => replace(below, section('Explain', later(async () => {
-    const answer = await getJson(jobPath(run.id, `/explain?task=${encodeURIComponent(task.label)}`), { isExact: true })
-    const { verdict, why, trust, ...rest } = answer
-    return [verdict && el('p', {}, el('strong', {}, verdict)), why && el('p', {}, why),
-      trust && el('p', {}, trust), tree(rest)].filter(Boolean).reduce((all, part) => {
-      all.append(part)
-      return all
-    }, el('div'))
-  })))
-  const receipt = () => replace(below, section('Receipt', later(async () => {
-    const answer = await getJson(jobPath(run.id, '/receipts'), { isExact: true })
-    const list = Array.isArray(answer) ? answer : answer.receipts ?? []
-    const isMine = (one) => ['computation', 'result'].some((key) =>
-      cidOf(one[key]) !== '' && cidOf(one[key]) === cidOf(key === 'result' ? task.result : task.comp))
-    const mine = list.filter(isMine)
-    return mine.length > 0 ? el('div', {}, mine.map(tree))
-      : el('p.faint', {}, 'There is no receipt for this task')
-  })))
-  return el('section', {}, el('div.actions', {},
-    button('Explain', explain), button('Receipt', receipt),
-    canFork() && button('Run again from here', () => fork(task.label),
-      { title: 'A new job that shares everything before this task' })), below)
+  const explain = () =>
+    replace(
+      below,
+      section(
+        'Explain',
+        later(async () => {
+          const answer = await getJson(
+            jobPath(run.id, `/explain?task=${encodeURIComponent(task.label)}`),
+            { isExact: true },
+          )
+          const { verdict, why, trust, ...rest } = answer
+          return [
+            verdict && el('p', {}, el('strong', {}, verdict)),
+            why && el('p', {}, why),
+            trust && el('p', {}, trust),
+            tree(rest),
+          ]
+            .filter(Boolean)
+            .reduce((all, part) => {
+              all.append(part)
+              return all
+            }, el('div'))
+        }),
+      ),
+    )
+  const receipt = () =>
+    replace(
+      below,
+      section(
+        'Receipt',
+        later(async () => {
+          const answer = await getJson(jobPath(run.id, '/receipts'), {
+            isExact: true,
+          })
+          const list = Array.isArray(answer) ? answer : (answer.receipts ?? [])
+          const isMine = (one) =>
+            ['computation', 'result'].some(
+              (key) =>
+                cidOf(one[key]) !== '' &&
+                cidOf(one[key]) ===
+                  cidOf(key === 'result' ? task.result : task.comp),
+            )
+          const mine = list.filter(isMine)
+          return mine.length > 0
+            ? el('div', {}, mine.map(tree))
+            : el('p.faint', {}, 'There is no receipt for this task')
+        }),
+      ),
+    )
+  return el(
+    'section',
+    {},
+    el(
+      'div.actions',
+      {},
+      button('Explain', explain),
+      button('Receipt', receipt),
+      canFork() &&
+        button('Run again from here', () => fork(task.label), {
+          title: 'A new job that shares everything before this task',
+        }),
+    ),
+    below,
+  )
 }

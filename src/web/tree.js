@@ -5,7 +5,9 @@
 import { button, el } from '/dom.js'
 import { bytes as size, count, plural, short } from '/format.js'
 
-const PAGE = 100, TEXT_MAX = 2000, OPEN_MAX = 12
+const PAGE = 100,
+  TEXT_MAX = 2000,
+  OPEN_MAX = 12
 
 export const contentHref = (cid, path = '') =>
   `#/content/${encodeURIComponent(cid)}${path}`
@@ -37,8 +39,11 @@ export function standsFor(value) {
   if (kindOf(value) !== 'map') return null
   const keys = Object.keys(value)
   const link = value[keys[0]]
-  return keys.length === 1 && /^ipvm\/(bytes|text|value)$/.test(keys[0]) && kindOf(link) === 'link'
-    ? { as: keys[0].slice(5), cid: link['/'] } : null
+  return keys.length === 1 &&
+    /^ipvm\/(bytes|text|value)$/.test(keys[0]) &&
+    kindOf(link) === 'link'
+    ? { as: keys[0].slice(5), cid: link['/'] }
+    : null
 }
 
 export function tree(value) {
@@ -50,28 +55,52 @@ function node(key, value, isOpen) {
   const kind = kindOf(value)
   if (kind !== 'list' && kind !== 'map')
     return el('div.leaf', {}, name, leaf(kind, value))
-  const entries = kind === 'list' ? value.map((item, at) => [at, item]) : Object.entries(value)
-  const what = kind === 'list' ? plural(entries.length, 'item') : plural(entries.length, 'key')
+  const entries =
+    kind === 'list'
+      ? value.map((item, at) => [at, item])
+      : Object.entries(value)
+  const what =
+    kind === 'list'
+      ? plural(entries.length, 'item')
+      : plural(entries.length, 'key')
   if (entries.length === 0)
-    return el('div.leaf', {}, name, el('span.faint', {}, kind === 'list' ? 'empty list' : 'empty map'))
+    return el(
+      'div.leaf',
+      {},
+      name,
+      el('span.faint', {}, kind === 'list' ? 'empty list' : 'empty map'),
+    )
   const inside = el('div.inside')
-  const details = el('details', {}, el('summary', {}, name, el('span.faint', {}, what)), inside)
+  const details = el(
+    'details',
+    {},
+    el('summary', {}, name, el('span.faint', {}, what)),
+    inside,
+  )
   const open = () => {
     if (inside.childElementCount === 0) page(inside, entries, 0)
   }
   details.addEventListener('toggle', () => details.open && open())
-  if (isOpen || entries.length <= OPEN_MAX && JSON.stringify(value, plain).length < 400) {
+  if (
+    isOpen ||
+    (entries.length <= OPEN_MAX && JSON.stringify(value, plain).length < 400)
+  ) {
     open()
     details.open = true
   }
   return details
 }
 
-const plain = (key, value) => typeof value === 'bigint' ? String(value) : value
+const plain = (key, value) =>
+  typeof value === 'bigint' ? String(value) : value
 
 // A hundred at a time.
 function page(inside, entries, from) {
-  inside.append(...entries.slice(from, from + PAGE).map(([key, value]) => node(key, value, false)))
+  inside.append(
+    ...entries
+      .slice(from, from + PAGE)
+      .map(([key, value]) => node(key, value, false)),
+  )
   const left = entries.length - from - PAGE
   if (left <= 0) return
   const more = button(`${count(left)} more`, () => {
@@ -85,10 +114,22 @@ function leaf(kind, value) {
   if (kind === 'link') return cidLink(value['/'], value['/'])
   if (kind === 'bytes') {
     const raw = bytesOf(value)
-    const hex = [...raw.slice(0, 32)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ')
-    return el('span.bytes', {}, hex, raw.length > 32 ? ' …' : '', el('span.faint', {}, ` ${size(raw.length)}`))
+    const hex = [...raw.slice(0, 32)]
+      .map((byte) => byte.toString(16).padStart(2, '0'))
+      .join(' ')
+    return el(
+      'span.bytes',
+      {},
+      hex,
+      raw.length > 32 ? ' …' : '',
+      el('span.faint', {}, ` ${size(raw.length)}`),
+    )
   }
   if (kind === 'string')
-    return el('span.text', {}, value.length > TEXT_MAX ? `${value.slice(0, TEXT_MAX)}…` : value)
+    return el(
+      'span.text',
+      {},
+      value.length > TEXT_MAX ? `${value.slice(0, TEXT_MAX)}…` : value,
+    )
   return el('span', { class: kind }, String(value))
 }

@@ -10,15 +10,21 @@ const list = (members = [], of) => members.map(of).join(', ')
 // A type in WIT's own words.
 export function words(type) {
   switch (type.kind) {
-  case 'list':
-  case 'option': return `${type.kind}<${words(type.of)}>`
-  case 'tuple': return `tuple<${list(type.members, (one) => words(one.type))}>`
-  case 'record': return `record { ${list(type.members, named)} }`
-  case 'variant':
-  case 'enum':
-  case 'flags': return `${type.kind} { ${list(type.members, aCase)} }`
-  case 'result': return resultWords(type)
-  default: return String(type.kind)
+    case 'list':
+    case 'option':
+      return `${type.kind}<${words(type.of)}>`
+    case 'tuple':
+      return `tuple<${list(type.members, (one) => words(one.type))}>`
+    case 'record':
+      return `record { ${list(type.members, named)} }`
+    case 'variant':
+    case 'enum':
+    case 'flags':
+      return `${type.kind} { ${list(type.members, aCase)} }`
+    case 'result':
+      return resultWords(type)
+    default:
+      return String(type.kind)
   }
 }
 
@@ -32,14 +38,21 @@ export function functionWords({ name, typed, params, result }) {
   return `${name}: func(${list(params, named)})${result ? ` -> ${words(result)}` : ''}`
 }
 
-const BITS = new Map([['8', 8n], ['16', 16n], ['32', 32n], ['64', 64n]])
+const BITS = new Map([
+  ['8', 8n],
+  ['16', 16n],
+  ['32', 32n],
+  ['64', 64n],
+])
 
 // [least, most] of a whole number's type as BigInt, or null for other types.
 export function wholeRange(kind) {
   const [, sign, size] = /^([us])(8|16|32|64)$/.exec(kind) ?? []
   if (!sign) return null
   const bits = BITS.get(size)
-  return sign === 's' ? [-(1n << (bits - 1n)), (1n << (bits - 1n)) - 1n] : [0n, (1n << bits) - 1n]
+  return sign === 's'
+    ? [-(1n << (bits - 1n)), (1n << (bits - 1n)) - 1n]
+    : [0n, (1n << bits) - 1n]
 }
 
 export const isBytes = (type) => type.kind === 'list' && type.of.kind === 'u8'

@@ -6,8 +6,18 @@ import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 
 export const WINDOWS = [
-  { name: 'wide', viewport: { width: 1280, height: 800 }, colorScheme: 'light' },
-  { name: 'phone', viewport: { width: 390, height: 844 }, colorScheme: 'dark', hasTouch: true, isMobile: true },
+  {
+    name: 'wide',
+    viewport: { width: 1280, height: 800 },
+    colorScheme: 'light',
+  },
+  {
+    name: 'phone',
+    viewport: { width: 390, height: 844 },
+    colorScheme: 'dark',
+    hasTouch: true,
+    isMobile: true,
+  },
 ]
 const PATIENCE_MS = 5000
 
@@ -17,7 +27,9 @@ export const failures = () => failed
 // One line each, as the scripts of tests/e2e count them.
 export function check(what, holds, more = '') {
   if (!holds) failed++
-  console.log(`${holds ? 'ok' : 'not ok'} - ${what}${holds || more === '' ? '' : `\n  ${more}`}`)
+  console.log(
+    `${holds ? 'ok' : 'not ok'} - ${what}${holds || more === '' ? '' : `\n  ${more}`}`,
+  )
 }
 
 export function equal(what, got, wanted) {
@@ -31,7 +43,11 @@ export async function test(what, body) {
   try {
     await body()
   } catch (error) {
-    check(what, false, String(error.message).split('\n').slice(0, 6).join('\n  '))
+    check(
+      what,
+      false,
+      String(error.message).split('\n').slice(0, 6).join('\n  '),
+    )
     return
   }
   if (failed === before) check(what, true)
@@ -47,7 +63,10 @@ export async function openBrowser() {
 // A page in a window of its own, with everything it complains of.
 export async function openPage(browser, window = WINDOWS[0]) {
   const { name, ...options } = window
-  const context = await browser.newContext({ ...options, reducedMotion: 'reduce' })
+  const context = await browser.newContext({
+    ...options,
+    reducedMotion: 'reduce',
+  })
   context.setDefaultTimeout(PATIENCE_MS)
   const page = await context.newPage()
   const complaints = []
@@ -55,17 +74,23 @@ export async function openPage(browser, window = WINDOWS[0]) {
   page.on('console', (message) => {
     const text = message.text()
     // What is not there is part of some tests; a refused policy never is.
-    if (message.type() === 'error' && !/Failed to load resource|ERR_/.test(text)) complaints.push(text)
+    if (
+      message.type() === 'error' &&
+      !/Failed to load resource|ERR_/.test(text)
+    )
+      complaints.push(text)
   })
   page.on('request', (request) => {
     const { protocol, hostname } = new URL(request.url())
-    if (!['blob:', 'data:'].includes(protocol) && hostname !== '127.0.0.1') complaints.push(`outside: ${request.url()}`)
+    if (!['blob:', 'data:'].includes(protocol) && hostname !== '127.0.0.1')
+      complaints.push(`outside: ${request.url()}`)
   })
   return { context, page, complaints }
 }
 
 // Waits until an expression holds in the page.
-export const until = (page, text, argument) => page.waitForFunction(text, argument, { timeout: PATIENCE_MS })
+export const until = (page, text, argument) =>
+  page.waitForFunction(text, argument, { timeout: PATIENCE_MS })
 
 // A picture to look at, where IPVM_PICTURES names a directory.
 export async function picture(page, name) {
@@ -76,5 +101,9 @@ export async function picture(page, name) {
 }
 
 // Nothing is wider than the window, and no text lies on other text's buttons.
-export const isWithin = (page) => page.evaluate(() =>
-  document.documentElement.scrollWidth <= document.documentElement.clientWidth)
+export const isWithin = (page) =>
+  page.evaluate(
+    () =>
+      document.documentElement.scrollWidth <=
+      document.documentElement.clientWidth,
+  )

@@ -4,7 +4,17 @@
 // tasks.
 
 import { readFile } from 'node:fs/promises'
-import { check, equal, failures, isWithin, openBrowser, openPage, picture, test, until } from './lib.mjs'
+import {
+  check,
+  equal,
+  failures,
+  isWithin,
+  openBrowser,
+  openPage,
+  picture,
+  test,
+  until,
+} from './lib.mjs'
 
 const [link, examples] = process.argv.slice(2)
 const { origin } = new URL(link)
@@ -13,15 +23,36 @@ const { page, complaints, context } = await openPage(browser)
 const LONG_MS = 15000
 
 await test('every file comes with its type, an ETag and a strict policy', async () => {
-  for (const [path, type] of [['/', 'text/html'], ['/app.js', 'text/javascript'], ['/base.css', 'text/css'], ['/icon.svg', 'image/svg+xml']]) {
+  for (const [path, type] of [
+    ['/', 'text/html'],
+    ['/app.js', 'text/javascript'],
+    ['/base.css', 'text/css'],
+    ['/icon.svg', 'image/svg+xml'],
+  ]) {
     const answer = await fetch(origin + path)
     const headers = Object.fromEntries(answer.headers)
-    check(`${path} is ${type}`, headers['content-type'].startsWith(type), headers['content-type'])
+    check(
+      `${path} is ${type}`,
+      headers['content-type'].startsWith(type),
+      headers['content-type'],
+    )
     const policy = headers['content-security-policy'] ?? ''
-    check(`${path} has a policy without exceptions`, policy.includes("default-src 'none'") && policy.includes("script-src 'self'") &&
-      policy.includes("frame-ancestors 'none'") && !/unsafe|\*|https?:/.test(policy), policy)
-    equal(`${path} is what it says`, headers['x-content-type-options'], 'nosniff')
-    const again = await fetch(origin + path, { headers: { 'If-None-Match': headers.etag } })
+    check(
+      `${path} has a policy without exceptions`,
+      policy.includes("default-src 'none'") &&
+        policy.includes("script-src 'self'") &&
+        policy.includes("frame-ancestors 'none'") &&
+        !/unsafe|\*|https?:/.test(policy),
+      policy,
+    )
+    equal(
+      `${path} is what it says`,
+      headers['x-content-type-options'],
+      'nosniff',
+    )
+    const again = await fetch(origin + path, {
+      headers: { 'If-None-Match': headers.etag },
+    })
     equal(`${path} is not sent twice`, again.status, 304)
   }
 })
@@ -32,50 +63,111 @@ await test('without a session nothing is told', async () => {
 await test('the link signs in, once', async () => {
   await page.goto(link)
   await page.getByText('No jobs yet').waitFor()
-  equal('the token is gone from the address', new URL(page.url()).hash, '#/jobs')
+  equal(
+    'the token is gone from the address',
+    new URL(page.url()).hash,
+    '#/jobs',
+  )
   const [cookie] = await context.cookies()
-  check('the cookie is closed to scripts and other sites', cookie.httpOnly && cookie.sameSite === 'Strict')
+  check(
+    'the cookie is closed to scripts and other sites',
+    cookie.httpOnly && cookie.sameSite === 'Strict',
+  )
   const other = await openPage(browser)
   await other.page.goto(link)
   await other.page.getByRole('alert').getByText('link').waitFor()
   await other.context.close()
 })
 await test('a session changes nothing without the header', async () => {
-  const statuses = await page.evaluate(async () => Promise.all([['/v1/jobs', 'POST'], ['/v1/files', 'POST'], ['/v1/call', 'POST'], ['/v1/session', 'DELETE']]
-    .map(async ([path, method]) => (await fetch(path, { method, body: method === 'POST' ? '{}' : undefined })).status)))
+  const statuses = await page.evaluate(async () =>
+    Promise.all(
+      [
+        ['/v1/jobs', 'POST'],
+        ['/v1/files', 'POST'],
+        ['/v1/call', 'POST'],
+        ['/v1/session', 'DELETE'],
+      ].map(
+        async ([path, method]) =>
+          (
+            await fetch(path, {
+              method,
+              body: method === 'POST' ? '{}' : undefined,
+            })
+          ).status,
+      ),
+    ),
+  )
   equal('all forbidden', statuses, [403, 403, 403, 403])
 })
 
 // --- A run, from files dropped on the page ---------------------------------------------
 
 async function drop(names) {
-  const files = await Promise.all(names.map(async (name) => [name.split('/').at(-1), (await readFile(`${examples}/${name}`)).toString('base64')]))
+  const files = await Promise.all(
+    names.map(async (name) => [
+      name.split('/').at(-1),
+      (await readFile(`${examples}/${name}`)).toString('base64'),
+    ]),
+  )
   await page.evaluate((list) => {
     const data = new DataTransfer()
-    for (const [name, text] of list) data.items.add(new File([Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))], name))
-    dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }))
+    for (const [name, text] of list)
+      data.items.add(
+        new File(
+          [Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))],
+          name,
+        ),
+      )
+    dispatchEvent(
+      new DragEvent('drop', {
+        dataTransfer: data,
+        bubbles: true,
+        cancelable: true,
+      }),
+    )
   }, files)
   await page.waitForURL(/#\/job\//, { timeout: LONG_MS })
-  await page.locator('.job-head .chip').getByText('succeeded').waitFor({ timeout: LONG_MS })
+  await page
+    .locator('.job-head .chip')
+    .getByText('succeeded')
+    .waitFor({ timeout: LONG_MS })
 }
 
 await test('the photograph: dropped, run, looked at', async () => {
   await drop(['photo/photo.yaml', 'photo/image.wasm', 'photo/cat.png'])
   equal('thirteen boxes', await page.locator('.graph .task').count(), 13)
-  await until(page, () => document.querySelectorAll('.graph .task[data-state="ran"]').length === 13)
+  await until(
+    page,
+    () =>
+      document.querySelectorAll('.graph .task[data-state="ran"]').length === 13,
+  )
   await picture(page, 'node-photo')
   await page.locator('.graph .task[aria-label^="face,"]').click()
-  await page.locator('.task-panel section').first().locator('img.picture').waitFor()
+  await page
+    .locator('.task-panel section')
+    .first()
+    .locator('img.picture')
+    .waitFor()
   equal('its arguments', await page.locator('.inputs > li').count(), 5)
   await page.getByRole('button', { name: 'Explain' }).click()
   await page.locator('.task-panel section section strong').waitFor()
   await page.getByRole('button', { name: 'Receipt' }).click()
-  await page.locator('.task-panel section section .tree').getByText('outcome').first().waitFor()
+  await page
+    .locator('.task-panel section section .tree')
+    .getByText('outcome')
+    .first()
+    .waitFor()
   await picture(page, 'node-task')
   await page.getByRole('tab', { name: 'Time line' }).click()
   await page.locator('.timeline canvas').waitFor()
   await page.getByRole('tab', { name: 'Results' }).click()
-  await until(page, () => [...document.querySelectorAll('.results img.picture')].filter((image) => image.complete && image.naturalWidth > 0).length === 3)
+  await until(
+    page,
+    () =>
+      [...document.querySelectorAll('.results img.picture')].filter(
+        (image) => image.complete && image.naturalWidth > 0,
+      ).length === 3,
+  )
   await picture(page, 'node-results')
 })
 await test('again, as another job: from the memo', async () => {
@@ -84,14 +176,19 @@ await test('again, as another job: from the memo', async () => {
   await page.locator('.graph .task[aria-label^="sheet,"]').click()
   await page.getByRole('button', { name: 'Run again from here' }).click()
   await page.getByText('A new job runs again from sheet').waitFor()
-  await page.locator('.job-head .chip').getByText('succeeded').waitFor({ timeout: LONG_MS })
+  await page
+    .locator('.job-head .chip')
+    .getByText('succeeded')
+    .waitFor({ timeout: LONG_MS })
   await page.locator('.graph .task[data-state="hit"]').first().waitFor()
   await picture(page, 'node-fork')
 })
 await test('a thousand tasks', async () => {
   await drop(['primes/primes.yaml', 'primes/primes.wasm'])
   await page.locator('.numbers').getByText('1,023 tasks').waitFor()
-  await until(page, () => /1,023\s*ran/.test(document.querySelector('.numbers').textContent))
+  await until(page, () =>
+    /1,023\s*ran/.test(document.querySelector('.numbers').textContent),
+  )
   await picture(page, 'node-primes')
   await page.getByRole('tab', { name: 'Results' }).click()
   await page.locator('.results p.number').waitFor()
@@ -100,34 +197,62 @@ await test('a thousand tasks', async () => {
 })
 await test('a call by a form', async () => {
   await page.goto(`${origin}/#/jobs`)
-  await page.getByRole('link', { name: /^photo succeeded/ }).first().click()
+  await page
+    .getByRole('link', { name: /^photo succeeded/ })
+    .first()
+    .click()
   await page.locator('.graph .task[aria-label^="face,"]').click()
   await page.locator('.task-panel .facts a.cid').first().click()
   await page.getByRole('link', { name: 'Call a function' }).click()
   await page.getByLabel('Function').selectOption('crop')
-  await page.getByLabel('image: file').setInputFiles(`${examples}/photo/cat.png`)
-  for (const [name, value] of [['x', '10'], ['y', '20'], ['width', '64'], ['height', '48']]) await page.getByLabel(name, { exact: true }).fill(value)
+  await page
+    .getByLabel('image: file')
+    .setInputFiles(`${examples}/photo/cat.png`)
+  for (const [name, value] of [
+    ['x', '10'],
+    ['y', '20'],
+    ['width', '64'],
+    ['height', '48'],
+  ])
+    await page.getByLabel(name, { exact: true }).fill(value)
   await page.locator('.bytes-field .faint').getByText('cat.png').waitFor()
   await picture(page, 'node-call')
   await page.getByRole('button', { name: 'Call', exact: true }).click()
   await page.locator('.results img.picture').waitFor({ timeout: LONG_MS })
-  equal('its width', await page.locator('.results img.picture').evaluate((image) => image.naturalWidth), 64)
+  equal(
+    'its width',
+    await page
+      .locator('.results img.picture')
+      .evaluate((image) => image.naturalWidth),
+    64,
+  )
 })
 await test('the node tells of itself', async () => {
   await page.goto(`${origin}/#/node`)
   await page.getByText('Saved by the memo').waitFor()
-  await page.getByText(/did:key:/).first().waitFor()
+  await page
+    .getByText(/did:key:/)
+    .first()
+    .waitFor()
   check('it fits', await isWithin(page))
   await picture(page, 'node-page')
 })
 await test('what a guest makes is no page of the node', async () => {
   const answer = await page.evaluate(async () => {
-    const added = await fetch('/v1/files?name=x.html', { method: 'POST', body: '<!doctype html><script>parent.pwned = 1</script>', headers: { 'X-IPVM': '1' } })
+    const added = await fetch('/v1/files?name=x.html', {
+      method: 'POST',
+      body: '<!doctype html><script>parent.pwned = 1</script>',
+      headers: { 'X-IPVM': '1' },
+    })
     const { cid } = await added.json()
     const file = await fetch(`/ipfs/${cid['/']}`)
     return Object.fromEntries(file.headers)
   })
-  check('its content is shown in a sandbox', /sandbox(?! allow)/.test(answer['content-security-policy'] ?? ''), JSON.stringify(answer))
+  check(
+    'its content is shown in a sandbox',
+    /sandbox(?! allow)/.test(answer['content-security-policy'] ?? ''),
+    JSON.stringify(answer),
+  )
   equal('and not guessed at', answer['x-content-type-options'], 'nosniff')
 })
 await test('signing out ends the session', async () => {
