@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "node/fresh.h"
 #include "node/state.h"
+#include "run/root.h"
 
 enum { ACTIONS = 64 /* between two looks at others */ };
 
@@ -292,6 +293,8 @@ static void end_job(struct active *active)
             return;
         }
     }
+    if (state == JOB_SUCCEEDED) // The next one like it is answered at once.
+        root_put(node->store, active->workflow);
     active->is_final = true;
     finish_job(node, job, state, message, by);
     send_last(active);

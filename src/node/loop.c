@@ -263,6 +263,7 @@ void *loop_thread(void *context)
     struct node *node = context;
     while (turn(node))
         executor_poll(node->executor, wait_ms(node));
+    intake_forget(node);
     cut_runs(node);
     watch_tell_dirty(node);
     parcel_send(node);
