@@ -59,19 +59,23 @@ static Status begin(struct active *active, struct error *err)
     const struct job_facts *facts = &job->facts;
     const uint64_t fuel = facts->limits.fuel;
     const uint64_t used = facts->cost.fuel;
+    const uint64_t fuel_left = fuel > used ? fuel - used : fuel > 0;
+    struct quota_totals quota;
+    quota_left(node->quotas, facts->quota, &quota);
     const struct run_options options = {
         .event = told_event,
         .context = active,
-        .metered = fuel > 0,
+        .metered = fuel > 0 || quota.fuel > 0,
         .lane = subject_lane(node, job->share),
         .priority = facts->priority,
         .memory_default =
             least(node->config.task_memory, facts->limits.memory),
         .memory_max =
             least(node->config.task_memory_max, facts->limits.memory),
-        .time_ms_max =
+        .time_ms_max = least(
             least(node->config.task_time_ms_max, facts->limits.time_ms),
-        .fuel_max = fuel > used ? fuel - used : fuel > 0,
+            quota.time_ms),
+        .fuel_max = least(fuel_left, quota.fuel),
         .memory_total = facts->limits.memory,
         .fresh = active->fresh,
         .authorise = told_authorise,

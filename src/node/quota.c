@@ -133,7 +133,8 @@ static bool read_used(const Value *row, struct quota_used *out)
 
 static struct quota *find_any(struct quotas *quotas, Text name)
 {
-    const uint64_t *place = map_get(&quotas->by_name, text_bytes(name));
+    const uint64_t *place =
+        name.len ? map_get(&quotas->by_name, text_bytes(name)) : NULL;
     return place ? (struct quota *)(uintptr_t)*place : NULL;
 }
 
@@ -354,6 +355,29 @@ Status quota_begin(struct quotas *quotas, Text id, struct error *err)
         quota->used.tasks++;
     pthread_mutex_unlock(&quotas->lock);
     return status;
+}
+
+static uint64_t left(uint64_t total, uint64_t used)
+{
+    if (total == 0)
+        return 0;
+    return total > used ? total - used : 1;
+}
+
+void quota_left(struct quotas *quotas, Text id, struct quota_totals *out)
+{
+    *out = (struct quota_totals){0};
+    pthread_mutex_lock(&quotas->lock);
+    const struct quota *quota = find(quotas, id);
+    if (quota)
+        *out = (struct quota_totals){
+            .time_ms =
+                left(quota->totals.time_ms, quota->used.time_ns / 1000000),
+            .bytes = left(quota->totals.bytes, quota->used.bytes),
+            .fuel = left(quota->totals.fuel, quota->used.fuel),
+            .tasks = quota->totals.tasks,
+        };
+    pthread_mutex_unlock(&quotas->lock);
 }
 
 static void add_to(uint64_t *sum, uint64_t more)

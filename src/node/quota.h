@@ -44,6 +44,10 @@ typedef bool QuotaTold(void *context, Text id,
                        const struct quota_used *used);
 void quotas_each(struct quotas *quotas, QuotaTold *each, void *context);
 
+/* What is left of each total, 1 where it is used up; 0: no bound, or no such
+ * quota. What begins now is not to take more. */
+void quota_left(struct quotas *quotas, Text id, struct quota_totals *out);
+
 /* A task is about to run. STATUS_LIMIT: a total is used up, named.
  * STATUS_BUSY: as many of its tasks run as may at once; later. STATUS_NOT_FOUND:
  * it was removed. */

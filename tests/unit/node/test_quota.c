@@ -198,6 +198,29 @@ static void a_damaged_row_gives_nothing_away(void **state)
     }
 }
 
+static void tells_what_is_left(void **state)
+{
+    struct store *store = store_open_memory();
+    struct quotas *quotas = open_quotas(store);
+    struct quota_totals left;
+    const Text id = TEXT("tea");
+    (void)state;
+    set(quotas, id,
+        (struct quota_totals){.time_ms = 10, .fuel = 5, .tasks = 3});
+    assert_int_equal(quota_begin(quotas, id, NULL), STATUS_OK);
+    quota_end(quotas, id, &(struct quota_used){.time_ns = 3999999, .fuel = 9},
+              NULL);
+    quota_left(quotas, id, &left);
+    assert_int_equal(left.time_ms, 7);
+    assert_int_equal(left.fuel, 1); // used up: never "no bound"
+    assert_int_equal(left.bytes, 0);
+    assert_int_equal(left.tasks, 3);
+    quota_left(quotas, TEXT("milk"), &left);
+    assert_int_equal(left.time_ms, 0);
+    quotas_close(quotas);
+    store_close(store);
+}
+
 static bool note_name(void *context, Text id,
                       const struct quota_totals *totals,
                       const struct quota_used *used)
@@ -256,6 +279,7 @@ int main(void)
         cmocka_unit_test(a_batch_under_way_brings_no_old_totals_back),
         cmocka_unit_test(a_removed_one_is_gone_with_what_was_used),
         cmocka_unit_test(a_damaged_row_gives_nothing_away),
+        cmocka_unit_test(tells_what_is_left),
         cmocka_unit_test(tells_all_by_name),
         cmocka_unit_test(refuses_names_that_are_none),
     };
