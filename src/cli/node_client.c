@@ -21,6 +21,7 @@
 
 enum {
     INVOCATION_S = 300,
+    DAY_S = 86400,
     ANSWER_MS = 60000, /* for the node to answer */
     PROOFS_MAX = TOKEN_PROOFS_MAX,
     TRIES = 3, /* of what may be asked twice */
@@ -231,14 +232,18 @@ int node_mint(struct node_client *client, Text cmd, const Value *args,
               Bytes nonce, struct buffer *out)
 {
     struct error err = {0};
+    const bool is_owner = did_equal(&client->self, &client->did);
+    const int64_t now_s = clock_wall_s();
     struct token_claims claims = {
         .kind = TOKEN_INVOCATION,
         .sub = &client->did,
         .cmd = cmd,
         .args = args,
         .nonce = nonce.len > 0 ? nonce : (Bytes){0},
-        .has_exp = nonce.len == 0,
-        .exp = clock_wall_s() + INVOCATION_S,
+        // The owner's with a nonce is the same for ever, others' for a day.
+        .has_exp = nonce.len == 0 || !is_owner,
+        .exp = nonce.len == 0 ? now_s + INVOCATION_S
+                              : (now_s / DAY_S + 1) * DAY_S,
     };
     const Status status = mint(client, &claims, out, &err);
     return status == STATUS_OK ? EXIT_OK

@@ -75,7 +75,8 @@ int node_ask_value(struct node_client *client, const struct node_ask *ask,
                    struct arena *arena, Value *out);
 
 /* A container with an invocation of `cmd` on this node, as text; `nonce` empty:
- * another one each time, and good for five minutes only. */
+ * another one each time, and good for five minutes only; else the same, for
+ * ever or, of others than the owner, for the day. */
 int node_mint(struct node_client *client, Text cmd, const Value *args,
               Bytes nonce, struct buffer *out);
 

@@ -152,6 +152,14 @@ static Status load_own(struct gate *gate, struct submission *submission,
 
 /* --- By a container ------------------------------------------------------ */
 
+/* The owner without proofs needs none, and no rechecks. */
+static bool is_by_owner(const struct gate *gate,
+                        const struct token *invocation)
+{
+    return did_equal(&invocation->iss, &gate->did) &&
+           invocation->proof_count == 0;
+}
+
 static Status check_form(const struct gate *gate,
                          const struct token *invocation,
                          struct chain_refusal *refusal, struct error *err)
@@ -163,16 +171,11 @@ static Status check_form(const struct gate *gate,
         return gate_refuse(refusal, err, CHAIN_INVALID_SUBJECT, invocation,
                            ".sub", "its subject is not this node, %s",
                            gate->did.text);
+    // The owner's own may be for ever: with a nonce of his it is one job.
+    if (!invocation->has_exp && is_by_owner(gate, invocation))
+        return STATUS_OK;
     return gate_check_expiry(invocation, gate_now(gate),
                              SUBMISSION_AHEAD_MAX_S, refusal, err);
-}
-
-/* The owner without proofs needs none, and no rechecks. */
-static bool is_by_owner(const struct gate *gate,
-                        const struct token *invocation)
-{
-    return did_equal(&invocation->iss, &gate->did) &&
-           invocation->proof_count == 0;
 }
 
 /* Takes the invocation over if it succeeds: into `authorised`, or for the owner
@@ -243,7 +246,7 @@ Status gate_own_submission(struct gate *gate, const struct job_terms *terms,
                            struct error *err)
 {
     struct submission *submission = submission_new();
-    // Without .exp: it is the same each time, and nobody else can bring it.
+    // Without .exp: with the same nonce it is the same job.
     const struct token_claims claims = {
         .kind = TOKEN_INVOCATION,
         .sub = &gate->did,
