@@ -14,7 +14,8 @@
  * gives you says how to release it. Strings are UTF-8, ended by NUL.
  *
  * Thread: one thread at a time per `ipvm` and what was made from it, but
- * ipvm_interrupt(), which any thread and any signal handler may call. A
+ * ipvm_interrupt(), which any thread and any signal handler may call, and
+ * what is said of jobs, which any thread may. A
  * process may have several `ipvm` open, on different stores.
  */
 #ifndef IPVM_H
@@ -298,6 +299,91 @@ typedef struct ipvm_output {
 IPVM_API uint32_t ipvm_run_output_count(const ipvm_run *run);
 IPVM_API ipvm_status ipvm_run_output(ipvm_run *run, uint32_t index,
                                      ipvm_output *out, ipvm_error *error);
+
+/* ------------------------------------------------------------------- jobs */
+
+/* A node in this process: durable jobs on the store, without HTTP. A job that
+ * was submitted goes on whatever happens, here or in the next process that
+ * opens a node on the store. Everything below may be called by any thread. */
+typedef struct ipvm_node ipvm_node;
+
+/* A zeroed struct means the defaults. */
+typedef struct ipvm_node_options {
+    unsigned workers;      /* at once; 0: one per core */
+    uint64_t memory_total; /* bytes all running guests may have together */
+    unsigned queue_max;    /* open jobs; 0: as a node has by default */
+    uint64_t keep_jobs_s;  /* jobs that are over are forgotten after this;
+                               0: never */
+} ipvm_node_options;
+
+/* Opens a node on the store of `vm` and goes on with its jobs. IPVM_BUSY:
+ * another process has one on it. Close before `vm`; what runs then goes on
+ * when a node is opened again. */
+IPVM_API ipvm_status ipvm_node_open(ipvm *vm, const ipvm_node_options *options,
+                                    ipvm_node **out, ipvm_error *error);
+IPVM_API void ipvm_node_close(ipvm_node *node);
+
+typedef enum ipvm_job_state {
+    IPVM_JOB_QUEUED,
+    IPVM_JOB_RUNNING,
+    IPVM_JOB_SUSPENDED,
+    IPVM_JOB_SUCCEEDED, /* this and what follows: it is over */
+    IPVM_JOB_FAILED,
+    IPVM_JOB_CANCELLED
+} ipvm_job_state;
+
+/* A zeroed struct means the defaults. Times are milliseconds since 1970. */
+typedef struct ipvm_job_options {
+    const char *once;      /* NULL: a new job. The same words with the same
+                              workflow and options: the same job */
+    int64_t not_before_ms; /* 0: now */
+    int64_t deadline_ms;   /* 0: none */
+    int priority;          /* -100 … 100 */
+    unsigned retries;      /* when it failed for the host's reasons */
+    uint64_t time_ms;      /* limits of the whole; 0: none */
+    uint64_t memory;
+    uint64_t fuel;
+} ipvm_job_options;
+
+/* Submits a workflow by its CID (ipvm_workflow_cid()); its blocks are in the
+ * store. When it returns the job is durable. `job` names it. IPVM_BUSY: the
+ * queue is full. */
+IPVM_API ipvm_status ipvm_job_submit(ipvm_node *node, const char *workflow,
+                                     const ipvm_job_options *options,
+                                     char job[IPVM_CID_MAX],
+                                     ipvm_error *error);
+/* Waits until the job is over, or for `timeout_ms` (-1: for ever). IPVM_BUSY:
+ * it is not over yet; `*state` is set all the same. */
+IPVM_API ipvm_status ipvm_job_wait(ipvm_node *node, const char *job,
+                                   int64_t timeout_ms, ipvm_job_state *state,
+                                   ipvm_error *error);
+
+typedef enum ipvm_job_verb {
+    IPVM_JOB_SUSPEND,     /* start no more tasks */
+    IPVM_JOB_SUSPEND_NOW, /* and stop those that run */
+    IPVM_JOB_RESUME,
+    IPVM_JOB_CANCEL,
+    IPVM_JOB_RETRY
+} ipvm_job_verb;
+/* IPVM_INVALID: not in its state, says which. Durable when it returns. */
+IPVM_API ipvm_status ipvm_job_control(ipvm_node *node, const char *job,
+                                      ipvm_job_verb verb, ipvm_error *error);
+
+/* Told a DAG-JSON document; false stops. It lives for the call. */
+typedef bool ipvm_json(void *context, const char *json);
+
+/* What is known of the job: its state, counts, cost and, once it is over, its
+ * outputs (docs/formats/jobs.md). */
+IPVM_API ipvm_status ipvm_job_show(ipvm_node *node, const char *job,
+                                   ipvm_json *each, void *context,
+                                   ipvm_error *error);
+/* Its events behind number `after`, in order. */
+IPVM_API ipvm_status ipvm_job_events(ipvm_node *node, const char *job,
+                                     uint64_t after, ipvm_json *each,
+                                     void *context, ipvm_error *error);
+/* All jobs, newest first. */
+IPVM_API ipvm_status ipvm_jobs(ipvm_node *node, ipvm_json *each, void *context,
+                               ipvm_error *error);
 
 #ifdef __cplusplus
 }

@@ -251,7 +251,7 @@ Status gate_own_submission(struct gate *gate, const struct job_terms *terms,
         .kind = TOKEN_INVOCATION,
         .sub = &gate->did,
         .cmd = capability_command(MAY_SUBMIT),
-        .nonce = nonce,
+        .nonce = nonce.len > 0 ? nonce : (Bytes){NULL, 0},
         .args = job_terms_value(terms, &submission->arena),
     };
     struct token *token = NULL;
