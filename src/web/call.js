@@ -4,7 +4,7 @@
 import { cidOf, getJson, postJson } from '/api.js'
 import { busy, button, el, empty, replace, toast, trouble } from '/dom.js'
 import { addFile, field, jsonField } from '/field.js'
-import { jobHref } from '/job.js'
+import { jobHref } from '/job_head.js'
 import { functionWords, words } from '/wit.js'
 
 // callPage(module, query) → {element, title, stop()}

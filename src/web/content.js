@@ -15,7 +15,7 @@ import {
   trouble,
 } from '/dom.js'
 import { bytes, count, plural } from '/format.js'
-import { jobHref } from '/job.js'
+import { jobHref } from '/job_head.js'
 import { contentPath, inspect, valueView } from '/result.js'
 import { facts } from '/task.js'
 import { bytesOf, cidLink, contentHref, kindOf, tree } from '/tree.js'

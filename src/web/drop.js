@@ -6,7 +6,7 @@ import { cidOf, request } from '/api.js'
 import { toast } from '/dom.js'
 import { addFile } from '/field.js'
 import { plural } from '/format.js'
-import { jobHref } from '/job.js'
+import { jobHref } from '/job_head.js'
 import { contentHref } from '/tree.js'
 
 const MANIFEST_MAX = 16 * 1024 * 1024

@@ -9,6 +9,8 @@ const LONGEST_WAIT_MS = 15000
 // A stream this long silent is dead, even if nobody has said so: the node
 // sends a comment more often than that.
 const SILENCE_MS = 60000
+// Asking again would not help.
+const FINAL = [401, 403, 404]
 
 // Splits a stream's text into events; `take` is told {id, event, data}.
 export function eventReader(take) {
@@ -40,87 +42,89 @@ export function eventReader(take) {
 
 // follow(path, {after, take, state, isOver}) → {stop()}
 //   take({id, event, data})   data parsed as JSON
-//   state('live' | 'waiting', milliseconds)
+//   state('live' | 'waiting')
 //   isOver()                  true: the stream ended because all was told
-export function follow(
-  path,
-  { after, take, state = () => {}, isOver = () => false },
-) {
-  const self = {
-    after,
-    abort: null,
-    timer: 0,
-    wait: FIRST_WAIT_MS,
-    stopped: false,
+export function follow(path, options) {
+  const follower = new Follower(path, options)
+  follower.start()
+  return { stop: () => follower.stop() }
+}
+
+class Follower {
+  constructor(path, { after, take, state = () => {}, isOver = () => false }) {
+    Object.assign(this, { path, after, take, state, isOver })
+    this.abort = null // of the stream now read
+    this.timer = 0
+    this.waitMs = FIRST_WAIT_MS
+    this.isStopped = false
+    this.look = () => this.#look()
+    document.addEventListener('visibilitychange', this.look)
   }
 
-  const told = (event) => {
-    if (event.id !== undefined) self.after = event.id
+  async start() {
+    this.timer = 0
+    this.abort = new AbortController()
+    try {
+      await this.#read()
+    } catch (error) {
+      if (error instanceof ApiError && FINAL.includes(error.status))
+        this.isStopped = true
+    }
+    this.abort = null
+    if (this.isOver()) this.isStopped = true
+    this.#again()
+  }
+
+  async #read() {
+    const headers = { Accept: 'text/event-stream' }
+    if (this.after !== undefined) headers['Last-Event-ID'] = String(this.after)
+    const { signal } = this.abort
+    const response = await request(this.path, { headers, signal })
+    const text = response.body.pipeThrough(new TextDecoderStream())
+    const reader = text.getReader()
+    const feed = eventReader((event) => this.#told(event))
+    this.state('live')
+    for (;;) {
+      const silence = setTimeout(() => this.abort.abort(), SILENCE_MS)
+      const { done, value } = await reader
+        .read()
+        .finally(() => clearTimeout(silence))
+      if (done) return
+      this.waitMs = FIRST_WAIT_MS
+      feed(value)
+    }
+  }
+
+  #told(event) {
+    if (event.id !== undefined) this.after = event.id
     let data
     try {
       data = JSON.parse(event.data)
     } catch {
       return
     }
-    take({ ...event, data })
+    this.take({ ...event, data })
   }
 
-  const read = async () => {
-    self.abort = new AbortController()
-    const headers = { Accept: 'text/event-stream' }
-    if (self.after !== undefined) headers['Last-Event-ID'] = String(self.after)
-    const response = await request(path, { headers, signal: self.abort.signal })
-    const reader = response.body
-      .pipeThrough(new TextDecoderStream())
-      .getReader()
-    const feed = eventReader(told)
-    state('live')
-    for (;;) {
-      const silence = setTimeout(() => self.abort.abort(), SILENCE_MS)
-      const { done, value } = await reader
-        .read()
-        .finally(() => clearTimeout(silence))
-      if (done) return
-      self.wait = FIRST_WAIT_MS
-      feed(value)
-    }
-  }
-
-  const again = () => {
-    if (self.stopped || self.timer || document.hidden) return
-    state('waiting', self.wait)
-    self.timer = setTimeout(start, self.wait)
-    self.wait = Math.min(self.wait * 2, LONGEST_WAIT_MS)
-  }
-
-  const start = async () => {
-    self.timer = 0
-    try {
-      await read()
-    } catch (error) {
-      if (error instanceof ApiError && [401, 403, 404].includes(error.status))
-        self.stopped = true
-    }
-    self.abort = null
-    if (isOver()) self.stopped = true
-    again()
+  #again() {
+    if (this.isStopped || this.timer || document.hidden) return
+    this.state('waiting')
+    this.timer = setTimeout(() => this.start(), this.waitMs)
+    this.waitMs = Math.min(this.waitMs * 2, LONGEST_WAIT_MS)
   }
 
   // A page that nobody looks at holds no connection: browsers give a site six.
-  const look = () => {
-    clearTimeout(self.timer)
-    self.timer = 0
-    if (document.hidden) self.abort?.abort()
-    else if (!self.stopped && !self.abort) start()
+  #look() {
+    clearTimeout(this.timer)
+    this.timer = 0
+    if (document.hidden) this.abort?.abort()
+    else if (!this.isStopped && !this.abort) this.start()
   }
-  document.addEventListener('visibilitychange', look)
-  start()
-  return {
-    stop() {
-      self.stopped = true
-      clearTimeout(self.timer)
-      document.removeEventListener('visibilitychange', look)
-      self.abort?.abort()
-    },
+
+  stop() {
+    this.isStopped = true
+    clearTimeout(this.timer)
+    document.removeEventListener('visibilitychange', this.look)
+    this.abort?.abort()
   }
 }

@@ -14,7 +14,7 @@ import {
 } from '/dom.js'
 import { follow } from '/events.js'
 import { ago, durationMs, short } from '/format.js'
-import { jobHref, progress } from '/job.js'
+import { jobHref, progress } from '/job_head.js'
 import { showLink } from '/link.js'
 import { JOB_STATES, isOver } from '/run.js'
 

@@ -7,102 +7,118 @@ import { drawLater, el, say } from '/dom.js'
 import { plural } from '/format.js'
 import { blocks, neighbour } from '/layers.js'
 import { TASK_STATES } from '/run.js'
-import { stage } from '/stage.js'
+import { Stage } from '/stage.js'
 
 const CELL = { cell: 14, gap: 3, blockGap: 44, aspect: 1.6 }
 
-export function mapView(run, { select }) {
-  const places = blocks(
-    run.tasks.map((task) => task.awaits),
-    CELL,
-  )
-  const canvas = el('canvas.map', {
-    tabindex: 0,
-    role: 'application',
-    'aria-label': `Map of ${plural(run.tasks.length, 'task')}; arrow keys go from task to task, Enter opens one`,
-  })
-  const tip = el('p.tip', { role: 'status' })
-  const state = { view: { x: 0, y: 0, scale: 1 }, over: -1, chosen: -1 }
-  const draw = drawLater(() => paint(canvas, run, places, state))
-  const view = stage(canvas, {
-    size: () => places,
-    readable: 0.4,
-    draw: (now) => {
-      state.view = now
-      draw()
-    },
-  })
-  view.element.append(tip)
-
-  const point = (index) => {
-    state.over = index
-    const task = run.tasks[index]
-    say(tip, task ? `${task.label}: ${TASK_STATES[task.state].text}` : '')
-    draw()
+// {element, update(), mark(index), stop()}
+export class TaskMap {
+  constructor(run, { select }) {
+    const awaits = run.tasks.map((task) => task.awaits)
+    Object.assign(this, { run, select, places: blocks(awaits, CELL) })
+    this.over = this.chosen = -1
+    this.canvas = el('canvas.map', {
+      tabindex: 0,
+      role: 'application',
+      'aria-label': `Map of ${plural(run.tasks.length, 'task')}; arrow keys go from task to task, Enter opens one`,
+    })
+    this.tip = el('p.tip', { role: 'status' })
+    this.update = drawLater(() => paint(this))
+    this.stage = new Stage(this.canvas, {
+      size: () => this.places,
+      readable: 0.4,
+      draw: this.update,
+    })
+    this.element = this.stage.element
+    this.element.append(this.tip)
+    this.#listen()
+    this.stopLight = onLight(this.update)
   }
-  canvas.addEventListener('pointermove', (event) => {
-    const index = cellAt(places, state.view, event.offsetX, event.offsetY)
-    canvas.classList.toggle('over', index >= 0)
-    if (index !== state.over) point(index)
-  })
-  canvas.addEventListener('click', (event) => {
-    const index = cellAt(places, state.view, event.offsetX, event.offsetY)
-    if (index >= 0 && !view.wasDrag()) select(index)
-  })
-  canvas.addEventListener('keydown', (event) => {
-    const now = Math.max(0, state.over, state.over < 0 ? state.chosen : -1)
-    if (event.key === 'Enter' || event.key === ' ') {
-      event.preventDefault()
-      select(now)
-      return
-    }
-    const next = neighbour(run.tasks, places, now, event.key)
-    if (next === undefined) return
+
+  #listen() {
+    const { canvas } = this
+    const at = (event) =>
+      cellAt(this.places, this.stage.view, event.offsetX, event.offsetY)
+    canvas.addEventListener('pointermove', (event) => {
+      const index = at(event)
+      canvas.classList.toggle('over', index >= 0)
+      if (index !== this.over) this.#point(index)
+    })
+    canvas.addEventListener('click', (event) => {
+      const index = at(event)
+      if (index >= 0 && !this.stage.wasDrag()) this.select(index)
+    })
+    canvas.addEventListener('keydown', (event) => this.#key(event))
+  }
+
+  #point(index) {
+    const task = this.run.tasks[index]
+    this.over = index
+    say(this.tip, task ? `${task.label}: ${TASK_STATES[task.state].text}` : '')
+    this.update()
+  }
+
+  #key(event) {
+    const now = Math.max(0, this.over < 0 ? this.chosen : this.over)
+    const next = neighbour(this.run.tasks, this.places, now, event.key)
+    if (event.key === 'Enter' || event.key === ' ') this.select(now)
+    else if (next !== undefined) this.#show(next)
+    else return
     event.preventDefault()
-    point(next)
-    view.show({
-      x: places.x[next],
-      y: places.y[next],
+  }
+
+  #show(index) {
+    const { x, y } = this.places
+    this.#point(index)
+    this.stage.show({
+      x: x[index],
+      y: y[index],
       width: CELL.cell,
       height: CELL.cell,
     })
-  })
-  const stopLight = onLight(draw)
-  return {
-    element: view.element,
-    update: draw,
-    mark(index) {
-      state.chosen = index
-      draw()
-    },
-    stop() {
-      stopLight()
-      draw.stop()
-      view.stop()
-    },
+  }
+
+  mark(index) {
+    this.chosen = index
+    this.update()
+  }
+
+  stop() {
+    this.stopLight()
+    this.update.stop()
+    this.stage.stop()
   }
 }
 
-function cellAt(places, { x, y, scale }, px, py) {
-  const atX = (px - x) / scale,
-    atY = (py - y) / scale
+function cellAt({ x, y }, view, px, py) {
+  const atX = (px - view.x) / view.scale,
+    atY = (py - view.y) / view.scale
   const reach = CELL.cell + CELL.gap
-  return places.x.findIndex(
-    (left, index) =>
-      atX >= left &&
-      atX < left + reach &&
-      atY >= places.y[index] &&
-      atY < places.y[index] + reach,
-  )
+  const isIn = (at, from) => at >= from && at < from + reach
+  return x.findIndex((left, index) => isIn(atX, left) && isIn(atY, y[index]))
 }
 
-function paint(canvas, run, places, { view, over, chosen }) {
+function paint({ canvas, run, places, stage, over, chosen }) {
   const colour = colours(canvas)
   const { context } = sharp(canvas)
-  context.translate(view.x, view.y)
-  context.scale(view.scale, view.scale)
-  captions(context, run, places, view.scale, colour)
-  // One path for each state: thousands of cells, a handful of fills.
+  const { x, y, scale } = stage.view
+  context.translate(x, y)
+  context.scale(scale, scale)
+  captions(context, run, places, scale, colour)
+  cells(context, run, places, colour)
+  for (const [index, strength] of [
+    [over, 0.6],
+    [chosen, 1],
+  ]) {
+    if (!run.tasks[index]) continue
+    context.globalAlpha = strength
+    chosenCell(context, run.tasks[index], places, { scale, colour })
+    context.globalAlpha = 1
+  }
+}
+
+// One path for each state: thousands of cells, a handful of fills.
+function cells(context, run, places, colour) {
   const paths = {}
   run.tasks.forEach((task, index) => {
     const path = (paths[task.state] ??= new Path2D())
@@ -112,32 +128,27 @@ function paint(canvas, run, places, { view, over, chosen }) {
     context.fillStyle = colour[state]
     context.fill(path)
   }
+}
+
+function chosenCell(context, task, { x, y }, { scale, colour }) {
   const half = CELL.cell / 2
-  for (const [index, strength] of [
-    [over, 0.6],
-    [chosen, 1],
-  ]) {
-    const task = run.tasks[index]
-    if (!task) continue
-    context.globalAlpha = strength
-    context.strokeStyle = colour.accent
-    context.lineWidth = 1.5 / view.scale
-    context.beginPath()
-    for (const other of [...task.awaits, ...task.awaitedBy]) {
-      context.moveTo(places.x[index] + half, places.y[index] + half)
-      context.lineTo(places.x[other] + half, places.y[other] + half)
-    }
-    context.stroke()
-    context.lineWidth = 3 / Math.min(1, view.scale)
-    context.strokeStyle = colour.text
-    context.strokeRect(
-      places.x[index] - 1,
-      places.y[index] - 1,
-      CELL.cell + 2,
-      CELL.cell + 2,
-    )
-    context.globalAlpha = 1
+  const middle = (index) => [x[index] + half, y[index] + half]
+  context.strokeStyle = colour.accent
+  context.lineWidth = 1.5 / scale
+  context.beginPath()
+  for (const other of [...task.awaits, ...task.awaitedBy]) {
+    context.moveTo(...middle(task.index))
+    context.lineTo(...middle(other))
   }
+  context.stroke()
+  context.strokeStyle = colour.text
+  context.lineWidth = 3 / Math.min(1, scale)
+  context.strokeRect(
+    x[task.index] - 1,
+    y[task.index] - 1,
+    CELL.cell + 2,
+    CELL.cell + 2,
+  )
 }
 
 function captions(context, run, places, scale, colour) {

@@ -13,7 +13,7 @@ export const TASK_STATES = {
   ran: { text: 'ran', mark: '✓' },
   hit: { text: 'from the memo', mark: '◆' },
   failed: { text: 'failed', mark: '✕' },
-  skipped: { text: 'not needed', mark: '–' },
+  skipped: { text: 'not run', mark: '–' },
 }
 
 export const JOB_STATES = [

@@ -6,154 +6,169 @@ import { button, el } from '/dom.js'
 
 const SCALE_MIN = 0.02,
   SCALE_MAX = 3,
-  SCALE_FIT = 1.25,
+  SCALE_FIT = 1.25
+const ROOM = 24,
   HEIGHT_MIN = 240
 
-// `inner` is shown in a frame; draw({x, y, scale}) is told where: a point p of
-// the picture is at p * scale + (x, y). size() → {width, height}.
-export function stage(inner, { size, draw, readable = 0.6 }) {
-  const view = { x: 0, y: 0, scale: 1, isMoved: false }
-  const element = el('div.stage', {}, inner)
-  const frame = () => ({
-    width: element.clientWidth,
-    height: element.clientHeight,
-  })
-
-  function fit(least = SCALE_MIN) {
-    const { width, height } = size(),
-      outer = frame()
-    if (outer.width === 0 || width === 0) return
-    const room = 24
-    // No taller than the picture needs at this width.
-    const wide = Math.max(
-      least,
-      Math.min((outer.width - 2 * room) / width, SCALE_FIT),
+// A point p of the picture is shown at p * scale + (x, y).
+export class Stage {
+  // size() → {width, height} of the picture; draw({x, y, scale}); at first no
+  // smaller than `readable`.
+  constructor(inner, { size, draw, readable = 0.6 }) {
+    Object.assign(this, { size, draw })
+    this.view = { x: 0, y: 0, scale: 1 }
+    this.isMoved = false
+    this.element = el('div.stage', {}, inner, this.#buttons())
+    this.#listen()
+    this.drag = new Drag(this)
+    this.watch = new ResizeObserver(() =>
+      this.isMoved ? draw(this.view) : this.fit(readable),
     )
-    element.style.height = `${Math.max(HEIGHT_MIN, height * wide + 5 * room)}px`
-    outer.height = element.clientHeight
-    const scale = Math.min(
-      (outer.width - 2 * room) / width,
-      (outer.height - 2 * room) / height,
-      SCALE_FIT,
-    )
-    view.scale = Math.max(scale, least, SCALE_MIN)
-    view.x = Math.max(room, (outer.width - width * view.scale) / 2)
-    view.y =
-      scale < least && height * view.scale > outer.height
-        ? room
-        : (outer.height - height * view.scale) / 2
-    view.isMoved = false
-    draw(view)
+    this.watch.observe(this.element)
   }
 
-  function zoom(factor, at) {
-    const outer = frame()
-    const { x, y } = at ?? { x: outer.width / 2, y: outer.height / 2 }
-    const scale = Math.min(SCALE_MAX, Math.max(SCALE_MIN, view.scale * factor))
+  #buttons() {
+    return el(
+      'div.zoom',
+      { role: 'group', 'aria-label': 'Zoom' },
+      button('+', () => this.zoom(1.25), { 'aria-label': 'Zoom in' }),
+      button('−', () => this.zoom(0.8), { 'aria-label': 'Zoom out' }),
+      button('Fit', () => this.fit(), { 'aria-label': 'Show all' }),
+    )
+  }
+
+  #listen() {
+    const wheel = (event) => {
+      if (!event.ctrlKey && !event.metaKey) return
+      event.preventDefault()
+      this.zoom(Math.exp(-event.deltaY / 200), this.place(event))
+    }
+    this.element.addEventListener('wheel', wheel, { passive: false })
+    this.element.addEventListener('keydown', (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return
+      if (event.key === '+' || event.key === '=') this.zoom(1.25)
+      else if (event.key === '-') this.zoom(0.8)
+      else if (event.key === '0') this.fit()
+      else return
+      event.preventDefault()
+    })
+  }
+
+  // Where an event is, in the frame.
+  place(event) {
+    const box = this.element.getBoundingClientRect()
+    return { x: event.clientX - box.left, y: event.clientY - box.top }
+  }
+
+  fit(least = SCALE_MIN) {
+    const { width, height } = this.size()
+    const { element, view } = this
+    const outer = element.clientWidth
+    if (outer === 0 || width === 0) return
+    // No taller than the picture needs at this width.
+    const wide = Math.min((outer - 2 * ROOM) / width, SCALE_FIT)
+    const wanted = height * Math.max(least, wide) + 5 * ROOM
+    element.style.height = `${Math.max(HEIGHT_MIN, wanted)}px`
+    const tall = element.clientHeight
+    const scale = Math.min(wide, (tall - 2 * ROOM) / height)
+    view.scale = Math.max(scale, least, SCALE_MIN)
+    view.x = Math.max(ROOM, (outer - width * view.scale) / 2)
+    view.y = (tall - height * view.scale) / 2
+    if (scale < least) view.y = Math.max(ROOM, view.y)
+    this.isMoved = false
+    this.draw(view)
+  }
+
+  zoom(factor, at) {
+    const { element, view } = this
+    const { clientWidth, clientHeight } = element
+    const { x, y } = at ?? { x: clientWidth / 2, y: clientHeight / 2 }
+    const wanted = Math.max(SCALE_MIN, view.scale * factor)
+    const scale = Math.min(SCALE_MAX, wanted)
     view.x = x - ((x - view.x) * scale) / view.scale
     view.y = y - ((y - view.y) * scale) / view.scale
     view.scale = scale
-    view.isMoved = true
-    draw(view)
+    this.isMoved = true
+    this.draw(view)
   }
 
-  function move(x, y) {
-    view.x += x
-    view.y += y
-    view.isMoved = true
-    draw(view)
+  move(x, y) {
+    this.view.x += x
+    this.view.y += y
+    this.isMoved = true
+    this.draw(this.view)
   }
 
   // Moves just so far that this part of the picture is in the frame.
-  function show({ x, y, width, height }) {
-    const outer = frame(),
-      room = 24
-    const into = (at, len, all) =>
-      at < room ? room - at : at + len > all - room ? all - room - at - len : 0
-    const dx = into(x * view.scale + view.x, width * view.scale, outer.width)
-    const dy = into(y * view.scale + view.y, height * view.scale, outer.height)
-    if (dx !== 0 || dy !== 0) move(dx, dy)
+  show({ x, y, width, height }) {
+    const { view, element } = this
+    const into = (at, len, all) => {
+      if (at < ROOM) return ROOM - at
+      return Math.min(0, all - ROOM - at - len)
+    }
+    const dx = into(
+      x * view.scale + view.x,
+      width * view.scale,
+      element.clientWidth,
+    )
+    const dy = into(
+      y * view.scale + view.y,
+      height * view.scale,
+      element.clientHeight,
+    )
+    if (dx !== 0 || dy !== 0) this.move(dx, dy)
   }
 
-  const place = (event) => {
-    const box = element.getBoundingClientRect()
-    return { x: event.clientX - box.left, y: event.clientY - box.top }
+  // The click now was the end of a drag.
+  wasDrag() {
+    return this.drag.moved > CLICK_MOVES
   }
-  element.addEventListener(
-    'wheel',
-    (event) => {
-      if (!event.ctrlKey && !event.metaKey) return
-      event.preventDefault()
-      zoom(Math.exp(-event.deltaY / 200), place(event))
-    },
-    { passive: false },
-  )
-  element.addEventListener('keydown', (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return
-    const act = {
-      '+': () => zoom(1.25),
-      '=': () => zoom(1.25),
-      '-': () => zoom(0.8),
-      0: () => fit(),
-    }[event.key]
-    if (!act) return
-    event.preventDefault()
-    act()
-  })
-  const drag = pointers(element, { place, move, zoom })
-  const watch = new ResizeObserver(() =>
-    view.isMoved ? draw(view) : fit(readable),
-  )
-  watch.observe(element)
 
-  element.append(
-    el(
-      'div.zoom',
-      { role: 'group', 'aria-label': 'Zoom' },
-      button('+', () => zoom(1.25), { 'aria-label': 'Zoom in' }),
-      button('−', () => zoom(0.8), { 'aria-label': 'Zoom out' }),
-      button('Fit', () => fit(), { 'aria-label': 'Show all' }),
-    ),
-  )
-  return {
-    element,
-    view,
-    fit,
-    show,
-    wasDrag: drag.was,
-    stop: () => watch.disconnect(),
+  stop() {
+    this.watch.disconnect()
   }
 }
 
-// One pointer drags, two pinch. was(): the click now was the end of a drag.
-function pointers(element, { place, move, zoom }) {
-  const down = new Map()
-  let moved = 0
-  element.addEventListener('pointerdown', (event) => {
+// A hand that clicks moves a little.
+const CLICK_MOVES = 4
+
+// One pointer drags, two pinch.
+class Drag {
+  constructor(stage) {
+    this.stage = stage
+    this.down = new Map()
+    this.moved = 0
+    const { element } = stage
+    const up = (event) => this.down.delete(event.pointerId)
+    element.addEventListener('pointerdown', (event) => this.#press(event))
+    element.addEventListener('pointermove', (event) => this.#move(event))
+    element.addEventListener('pointerup', up)
+    element.addEventListener('pointercancel', up)
+  }
+
+  #press(event) {
     if (event.button !== 0 || event.target.closest('.zoom')) return
-    if (down.size === 0) moved = 0
-    down.set(event.pointerId, place(event))
-  })
-  element.addEventListener('pointermove', (event) => {
-    const before = down.get(event.pointerId)
+    if (this.down.size === 0) this.moved = 0
+    this.down.set(event.pointerId, this.stage.place(event))
+  }
+
+  #move(event) {
+    const before = this.down.get(event.pointerId)
     if (!before) return
-    const now = place(event)
-    moved += Math.abs(now.x - before.x) + Math.abs(now.y - before.y)
-    if (moved > 4) element.setPointerCapture(event.pointerId)
-    if (down.size === 1) {
-      move(now.x - before.x, now.y - before.y)
-    } else {
-      const [other] = [...down].find(([id]) => id !== event.pointerId).slice(1)
-      const far = (point) => Math.hypot(point.x - other.x, point.y - other.y)
-      zoom(far(now) / Math.max(1, far(before)), {
-        x: (now.x + other.x) / 2,
-        y: (now.y + other.y) / 2,
-      })
-    }
-    down.set(event.pointerId, now)
-  })
-  const up = (event) => down.delete(event.pointerId)
-  element.addEventListener('pointerup', up)
-  element.addEventListener('pointercancel', up)
-  return { was: () => moved > 4 }
+    const now = this.stage.place(event)
+    this.moved += Math.abs(now.x - before.x) + Math.abs(now.y - before.y)
+    if (this.moved > CLICK_MOVES)
+      this.stage.element.setPointerCapture(event.pointerId)
+    this.down.set(event.pointerId, now)
+    if (this.down.size === 1)
+      this.stage.move(now.x - before.x, now.y - before.y)
+    else this.#pinch(event.pointerId, before, now)
+  }
+
+  #pinch(id, before, now) {
+    const [, other] = [...this.down].find(([one]) => one !== id)
+    const far = (point) => Math.hypot(point.x - other.x, point.y - other.y)
+    const middle = { x: (now.x + other.x) / 2, y: (now.y + other.y) / 2 }
+    this.stage.zoom(far(now) / Math.max(1, far(before)), middle)
+  }
 }

@@ -9,152 +9,150 @@ const ROW = 40,
   SPARE = 8
 const COLUMNS = ['Task', 'State', 'Function', 'Waited', 'Ran', 'Stored']
 
-// tasksView(run, {select}) → {element, update(), mark(index), stop()}
-export function tasksView(run, { select }) {
-  const now = { list: run.tasks, chosen: -1, text: '', state: '' }
-  const search = el('input', {
-    type: 'search',
-    placeholder: 'Find a task',
-    'aria-label': 'Find a task',
-    oninput: () => find(),
-  })
-  const states = el(
-    'select',
-    { 'aria-label': 'State', onchange: () => find() },
-    el('option', { value: '' }, 'any state'),
-    Object.entries(TASK_STATES).map(([name, { text }]) =>
-      el('option', { value: name }, text),
-    ),
-  )
-  const number = el('span.faint', { role: 'status' })
-  const rows = el('div.rows', { role: 'rowgroup' })
-  const scroll = el(
-    'div.scroll',
-    { role: 'table', 'aria-label': 'Tasks', 'aria-rowcount': run.tasks.length },
-    el(
-      'div.row.head',
-      { role: 'row' },
-      COLUMNS.map((name) => el('span', { role: 'columnheader' }, name)),
-    ),
-    rows,
-  )
-  const element = el(
-    'div.tasks',
-    {},
-    el('div.tools', {}, search, states, number),
-    scroll,
-  )
-  const draw = drawLater(paint)
-
-  function find() {
-    now.text = search.value.toLowerCase()
-    now.state = states.value
-    scroll.scrollTop = 0
-    draw()
+// {element, update(), mark(index), stop()}; select(index) is called when a task
+// is chosen.
+export class TaskTable {
+  constructor(run, { select }) {
+    Object.assign(this, { run, select, list: run.tasks, chosen: -1 })
+    this.rows = el('div.rows', { role: 'rowgroup' })
+    this.scroll = el(
+      'div.scroll',
+      {
+        role: 'table',
+        'aria-label': 'Tasks',
+        'aria-rowcount': run.tasks.length,
+      },
+      el(
+        'div.row.head',
+        { role: 'row' },
+        COLUMNS.map((name) => el('span', { role: 'columnheader' }, name)),
+      ),
+      this.rows,
+    )
+    this.element = el('div.tasks', {}, this.#tools(), this.scroll)
+    this.update = drawLater(() => this.#paint())
+    this.rows.addEventListener('click', (event) => {
+      const row = event.target.closest('.row')
+      if (row) this.select(Number(row.dataset.index))
+    })
+    this.rows.addEventListener('keydown', (event) => this.#key(event))
+    this.scroll.addEventListener('scroll', this.update)
+    this.watch = new ResizeObserver(this.update)
+    this.watch.observe(this.scroll)
   }
 
-  function paint() {
-    now.list = run.tasks.filter(
-      (task) =>
-        (!now.state || task.state === now.state) &&
-        (!now.text ||
-          `${task.label} ${task.function ?? ''}`
-            .toLowerCase()
-            .includes(now.text)),
+  #tools() {
+    const find = () => {
+      this.scroll.scrollTop = 0
+      this.update()
+    }
+    this.search = el('input', {
+      type: 'search',
+      placeholder: 'Find a task',
+      'aria-label': 'Find a task',
+      oninput: find,
+    })
+    this.states = el(
+      'select',
+      { 'aria-label': 'State', onchange: find },
+      el('option', { value: '' }, 'any state'),
+      Object.entries(TASK_STATES).map(([name, { text }]) =>
+        el('option', { value: name }, text),
+      ),
     )
-    say(
-      number,
-      now.list.length === run.tasks.length
-        ? ''
-        : `${count(now.list.length)} of ${count(run.tasks.length)}`,
+    this.number = el('span.faint', { role: 'status' })
+    return el('div.tools', {}, this.search, this.states, this.number)
+  }
+
+  #isFound(task) {
+    const text = this.search.value.toLowerCase()
+    const state = this.states.value
+    return (
+      (!state || task.state === state) &&
+      (!text ||
+        `${task.label} ${task.function ?? ''}`.toLowerCase().includes(text))
     )
-    rows.style.height = `${Math.max(1, now.list.length) * ROW}px`
-    const focused = document.activeElement?.dataset.index
+  }
+
+  #paint() {
+    const { run, rows, scroll } = this
+    this.list = run.tasks.filter((task) => this.#isFound(task))
+    const [found, all] = [this.list.length, run.tasks.length]
+    say(this.number, found === all ? '' : `${count(found)} of ${count(all)}`)
+    rows.style.height = `${Math.max(1, found) * ROW}px`
     const first = Math.max(0, Math.floor(scroll.scrollTop / ROW) - SPARE)
-    const last = Math.min(
-      now.list.length,
-      first + Math.ceil(scroll.clientHeight / ROW) + 2 * SPARE,
-    )
+    const last = first + Math.ceil(scroll.clientHeight / ROW) + 2 * SPARE
+    const focused =
+      rows.contains(document.activeElement) &&
+      document.activeElement.dataset.index
     replace(
       rows,
-      now.list.slice(first, last).map((task, at) => row(task, first + at)),
+      this.list
+        .slice(first, last)
+        .map((task, at) => this.#row(task, first + at)),
     )
-    if (focused !== undefined)
+    if (focused)
       rows
-        .querySelector(`[data-index="${Number(focused)}"]`)
+        .querySelector(`[data-index="${focused}"]`)
         ?.focus({ preventScroll: true })
   }
 
-  function row(task, at) {
-    const element = el(
+  #row(task, at) {
+    const { text } = TASK_STATES[task.state]
+    const cell = (name, ...inside) => el(name, { role: 'cell' }, inside)
+    const row = el(
       'div.row',
       {
         role: 'row',
         tabindex: 0,
         'aria-rowindex': at + 1,
-        'aria-selected': task.index === now.chosen,
+        'aria-selected': String(task.index === this.chosen),
         data: { index: task.index, at },
       },
-      el('span.name', { role: 'cell' }, task.label),
-      el(
-        'span',
-        { role: 'cell' },
-        el(
-          'span.chip',
-          { data: { state: task.state } },
-          TASK_STATES[task.state].text,
-        ),
-      ),
-      el('span', { role: 'cell' }, task.function ?? ''),
-      el('span.number', { role: 'cell' }, duration(task.queued_ns)),
-      el('span.number', { role: 'cell' }, duration(task.run_ns)),
-      el('span.number', { role: 'cell' }, bytes(task.stored)),
+      cell('span.name', task.label),
+      cell('span', el('span.chip', { data: { state: task.state } }, text)),
+      cell('span', task.function ?? ''),
+      cell('span.number', duration(task.queued_ns)),
+      cell('span.number', duration(task.run_ns)),
+      cell('span.number', bytes(task.stored)),
     )
-    element.style.top = `${at * ROW}px`
-    return element
+    row.style.top = `${at * ROW}px`
+    return row
   }
 
-  const indexOf = (event) =>
-    Number(event.target.closest('.rows .row')?.dataset.index ?? -1)
-  rows.addEventListener(
-    'click',
-    (event) => indexOf(event) >= 0 && select(indexOf(event)),
-  )
-  rows.addEventListener('keydown', (event) => {
-    const at = Number(event.target.dataset.at)
-    if (event.key === 'Enter' || event.key === ' ') {
-      event.preventDefault()
-      select(indexOf(event))
-      return
-    }
-    const next = {
-      ArrowDown: at + 1,
+  #key(event) {
+    const { index, at } = event.target.dataset
+    const keys = {
+      ArrowDown: Number(at) + 1,
       ArrowUp: at - 1,
       Home: 0,
-      End: now.list.length - 1,
-    }[event.key]
-    if (next === undefined || !now.list[next]) return
+      End: this.list.length - 1,
+    }
+    const next = Object.hasOwn(keys, event.key) ? keys[event.key] : -1
+    if (event.key === 'Enter' || event.key === ' ') this.select(Number(index))
+    else if (this.list[next]) this.#focus(next)
+    else return
     event.preventDefault()
-    const top = next * ROW
+  }
+
+  #focus(at) {
+    const { scroll } = this
+    const top = at * ROW
+    const most = scroll.scrollTop + scroll.clientHeight
     if (top < scroll.scrollTop) scroll.scrollTop = top
-    if (top + 2 * ROW > scroll.scrollTop + scroll.clientHeight)
+    if (top + 2 * ROW > most)
       scroll.scrollTop = top + 2 * ROW - scroll.clientHeight
-    paint()
-    rows.querySelector(`[data-at="${next}"]`)?.focus({ preventScroll: true })
-  })
-  scroll.addEventListener('scroll', draw)
-  const watch = new ResizeObserver(draw)
-  watch.observe(scroll)
-  return {
-    element,
-    update: draw,
-    mark(index) {
-      now.chosen = index
-      draw()
-    },
-    stop() {
-      draw.stop()
-      watch.disconnect()
-    },
+    this.#paint()
+    this.rows.querySelector(`[data-at="${at}"]`)?.focus({ preventScroll: true })
+  }
+
+  mark(index) {
+    this.chosen = index
+    this.update()
+  }
+
+  stop() {
+    this.update.stop()
+    this.watch.disconnect()
   }
 }

@@ -7,51 +7,49 @@ import { colours, onLight, sharp } from '/canvas.js'
 import { button, drawLater, el, say } from '/dom.js'
 import { bytes, duration, durationMs } from '/format.js'
 import { TASK_STATES, isOver } from '/run.js'
+import { rowsByTask, rowsByWorker, spansOf } from '/spans.js'
 
 const ROW = 28,
   AXIS = 30,
   GUTTER = 132,
-  ZOOM_MAX = 4000
+  MARGIN = 16
+const ZOOM_MAX = 4000,
+  EACH_TASK_MAX = 40,
+  TICK_MS = 200
 
-// timelineView(run, {select}) → {element, update(), mark(index), stop()}
-export function timelineView(run, { select }) {
-  const state = {
-    zoom: 1,
-    byTask: run.tasks.length <= 40,
-    chosen: -1,
-    over: -1,
-    rows: [],
+// {element, update(), mark(index), stop()}; select(index) is called when a task
+// is chosen.
+export class Timeline {
+  constructor(run, { select }) {
+    Object.assign(this, { run, select, zoomed: 1, rows: [] })
+    this.chosen = this.over = -1
+    this.isByTask = run.tasks.length <= EACH_TASK_MAX
+    const words =
+      'Time line of the tasks; the table of tasks has the same numbers'
+    this.canvas = el('canvas', { role: 'img', 'aria-label': words })
+    this.spacer = el('div.spacer', {}, this.canvas)
+    this.scroll = el(
+      'div.scroll',
+      { tabindex: 0, role: 'region', 'aria-label': 'Time line' },
+      this.spacer,
+    )
+    this.tip = el('p.tip', { role: 'status' })
+    this.element = el('div.timeline', {}, this.#tools(), this.scroll, this.tip)
+    this.update = drawLater(() => this.#paint())
+    this.#listen()
   }
-  const canvas = el('canvas', {
-    role: 'img',
-    'aria-label':
-      'Time line of the tasks; the table of tasks has the same numbers',
-  })
-  const spacer = el('div.spacer', {}, canvas)
-  const scroll = el(
-    'div.scroll',
-    { tabindex: 0, role: 'region', 'aria-label': 'Time line' },
-    spacer,
-  )
-  const tip = el('p.tip', { role: 'status' })
-  const draw = drawLater(() => paint())
-  const rows = el(
-    'button',
-    {
-      type: 'button',
-      'aria-pressed': state.byTask,
-      onclick: () => {
-        state.byTask = !state.byTask
-        rows.setAttribute('aria-pressed', state.byTask)
-        draw()
+
+  #tools() {
+    const rows = button(
+      'A row per task',
+      () => {
+        this.isByTask = !this.isByTask
+        rows.setAttribute('aria-pressed', this.isByTask)
+        this.update()
       },
-    },
-    'A row per task',
-  )
-  const element = el(
-    'div.timeline',
-    {},
-    el(
+      { 'aria-pressed': String(this.isByTask) },
+    )
+    return el(
       'div.tools',
       {},
       rows,
@@ -59,84 +57,93 @@ export function timelineView(run, { select }) {
       el(
         'span.zoom',
         { role: 'group', 'aria-label': 'Zoom' },
-        button('+', () => zoom(1.6), { 'aria-label': 'Zoom in' }),
-        button('−', () => zoom(1 / 1.6), { 'aria-label': 'Zoom out' }),
-        button('Fit', () => zoom(0), { 'aria-label': 'Show all' }),
+        button('+', () => this.#zoom(this.zoomed * 1.6), {
+          'aria-label': 'Zoom in',
+        }),
+        button('−', () => this.#zoom(this.zoomed / 1.6), {
+          'aria-label': 'Zoom out',
+        }),
+        button('Fit', () => this.#zoom(1), { 'aria-label': 'Show all' }),
       ),
-    ),
-    scroll,
-    tip,
-  )
-
-  function zoom(factor) {
-    const before = state.zoom
-    state.zoom =
-      factor === 0 ? 1 : Math.min(ZOOM_MAX, Math.max(1, before * factor))
-    const middle = scroll.scrollLeft + scroll.clientWidth / 2 - GUTTER
-    paint()
-    scroll.scrollLeft =
-      (middle * state.zoom) / before + GUTTER - scroll.clientWidth / 2
+    )
   }
 
-  function paint() {
-    const spans = spansOf(run)
-    const room = Math.max(50, scroll.clientWidth - GUTTER - 16)
-    const scale = (room * state.zoom) / Math.max(spans.to - spans.from, 1)
-    state.rows = state.byTask ? rowsByTask(spans) : rowsByWorker(spans)
-    // The canvas fills the frame; the spacer is as large as all there is.
-    canvas.style.width = `${scroll.clientWidth}px`
-    canvas.style.height = `${scroll.clientHeight}px`
-    spacer.style.width = `${GUTTER + room * state.zoom + 16}px`
-    spacer.style.height = `${Math.max(AXIS + state.rows.length * ROW + 8, scroll.clientHeight)}px`
-    state.place = {
+  #listen() {
+    const { canvas, scroll } = this
+    canvas.addEventListener('pointermove', (event) => {
+      const index = this.#at(event)
+      if (index === this.over) return
+      this.over = index
+      canvas.classList.toggle('over', index >= 0)
+      say(this.tip, index >= 0 ? words(this.run.tasks[index]) : '')
+    })
+    canvas.addEventListener('click', (event) => {
+      const index = this.#at(event)
+      if (index >= 0) this.select(index)
+    })
+    scroll.addEventListener('scroll', this.update)
+    this.stopLight = onLight(this.update)
+    this.watch = new ResizeObserver(this.update)
+    this.watch.observe(scroll)
+  }
+
+  // What is in the middle stays there.
+  #zoom(wanted) {
+    const { scroll } = this
+    const before = this.zoomed
+    const half = scroll.clientWidth / 2
+    const middle = scroll.scrollLeft + half - GUTTER
+    this.zoomed = Math.min(ZOOM_MAX, Math.max(1, wanted))
+    this.#paint()
+    scroll.scrollLeft = (middle * this.zoomed) / before + GUTTER - half
+  }
+
+  // The canvas fills the frame; the spacer is as large as all there is.
+  #paint() {
+    const { canvas, scroll, spacer } = this
+    const { clientWidth: width, clientHeight: height } = scroll
+    const spans = spansOf(this.run)
+    const room = Math.max(50, width - GUTTER - MARGIN) * this.zoomed
+    this.rows = this.isByTask ? rowsByTask(spans) : rowsByWorker(spans)
+    canvas.style.width = `${width}px`
+    canvas.style.height = `${height}px`
+    spacer.style.width = `${GUTTER + room + MARGIN}px`
+    spacer.style.height = `${Math.max(AXIS + this.rows.length * ROW + 8, height)}px`
+    this.place = {
       from: spans.from,
-      to: spans.to,
-      scale,
+      scale: room / Math.max(spans.to - spans.from, 1),
       left: scroll.scrollLeft,
       top: scroll.scrollTop,
     }
-    paintAll(canvas, run, spans, state)
-    if (!isOver(run.job.state) && spans.isRunning) draw()
+    paintAll(this, spans)
+    clearTimeout(this.ticker)
+    if (!isOver(this.run.job.state) && spans.isRunning)
+      this.ticker = setTimeout(this.update, TICK_MS)
   }
 
-  const at = (event) => {
-    const { top, left, from, scale } = state.place ?? {}
-    const row = state.rows[Math.floor((event.offsetY - AXIS + top) / ROW)]
-    if (!row || event.offsetY < AXIS) return -1
+  // The task under a pointer; -1: none.
+  #at({ offsetX, offsetY }) {
+    const { top, left, from, scale } = this.place
+    const row = this.rows[Math.floor((offsetY - AXIS + top) / ROW)]
+    if (!row || offsetY < AXIS) return -1
     const reach = 3 / scale
-    const when = (event.offsetX - GUTTER + left) / scale + from
-    const hit = row.bars.find(
-      (bar) => when >= bar.queued - reach && when <= bar.to + reach,
+    const when = (offsetX - GUTTER + left) / scale + from
+    const bar = row.bars.find(
+      ({ queued, to }) => when >= queued - reach && when <= to + reach,
     )
-    return hit ? hit.task.index : state.byTask ? row.bars[0].task.index : -1
+    return (bar ?? (this.isByTask ? row.bars[0] : undefined))?.task.index ?? -1
   }
-  canvas.addEventListener('pointermove', (event) => {
-    const index = at(event)
-    if (index === state.over) return
-    state.over = index
-    canvas.classList.toggle('over', index >= 0)
-    say(tip, index >= 0 ? words(run, run.tasks[index]) : '')
-  })
-  canvas.addEventListener('click', (event) => {
-    const index = at(event)
-    if (index >= 0) select(index)
-  })
-  scroll.addEventListener('scroll', draw)
-  const stopLight = onLight(draw)
-  const watch = new ResizeObserver(draw)
-  watch.observe(scroll)
-  return {
-    element,
-    update: draw,
-    mark(index) {
-      state.chosen = index
-      draw()
-    },
-    stop() {
-      draw.stop()
-      watch.disconnect()
-      stopLight()
-    },
+
+  mark(index) {
+    this.chosen = index
+    this.update()
+  }
+
+  stop() {
+    clearTimeout(this.ticker)
+    this.update.stop()
+    this.watch.disconnect()
+    this.stopLight()
   }
 }
 
@@ -156,7 +163,7 @@ function legend() {
   )
 }
 
-function words(run, task) {
+function words(task) {
   const parts = [`${task.label}: ${TASK_STATES[task.state].text}`]
   if (task.queued_ns !== undefined)
     parts.push(`waited ${duration(task.queued_ns)}`)
@@ -165,61 +172,9 @@ function words(run, task) {
   return parts.join(', ')
 }
 
-function spansOf(run) {
-  const now = Date.now()
-  const bars = []
-  for (const task of run.tasks) {
-    const times = run.times(task, now)
-    if (times) bars.push({ task, ...times })
-  }
-  const compiling = run.compiling.map((one) => ({
-    ...one,
-    to: one.to ?? one.from,
-  }))
-  const least = (list, of) =>
-    list.reduce((value, one) => Math.min(value, of(one)), Infinity)
-  const from = Math.min(
-    least(bars, (bar) => bar.queued),
-    least(compiling, (one) => one.from),
-  )
-  const to = bars.reduce((value, bar) => Math.max(value, bar.to), -Infinity)
-  return {
-    bars,
-    compiling,
-    from: Number.isFinite(from) ? from : (run.job.submitted ?? now),
-    to: Number.isFinite(to) ? to : now,
-    isRunning: run.tasks.some((task) => task.state === 'running'),
-  }
-}
-
-function rowsByTask({ bars }) {
-  return [...bars]
-    .sort((a, b) => a.queued - b.queued || a.from - b.from)
-    .map((bar) => ({ name: bar.task.label, bars: [bar] }))
-}
-
-// Hits and tasks whose worker is not known have rows of their own.
-function rowsByWorker({ bars }) {
-  const rows = new Map()
-  for (const bar of bars) {
-    const name =
-      bar.task.state === 'hit'
-        ? 'memo'
-        : bar.task.worker !== undefined
-          ? `worker ${bar.task.worker}`
-          : 'tasks'
-    if (!rows.has(name)) rows.set(name, { name, bars: [] })
-    rows.get(name).bars.push(bar)
-  }
-  return [...rows.values()].sort((a, b) =>
-    a.name.localeCompare(b.name, 'en', { numeric: true }),
-  )
-}
-
-function paintAll(canvas, run, spans, state) {
+function paintAll({ canvas, place, rows, chosen }, spans) {
   const colour = colours(canvas)
   const { context, width, height } = sharp(canvas)
-  const { place, rows } = state
   const x = (when) => GUTTER + (when - place.from) * place.scale - place.left
   context.font = '12px system-ui, sans-serif'
   context.textBaseline = 'middle'
@@ -242,7 +197,7 @@ function paintAll(canvas, run, spans, state) {
   const y = (row) => AXIS + row * ROW - place.top
   for (let row = first; row < last; row++)
     for (const entry of rows[row].bars)
-      bar(context, entry, { y: y(row), width, colour, x, state })
+      bar(context, entry, { y: y(row), width, colour, x, chosen })
   context.restore()
   context.fillStyle = colour.back
   context.fillRect(0, AXIS, GUTTER - 6, height)
@@ -258,13 +213,13 @@ const shorten = (name) => (name.length > 17 ? `${name.slice(0, 16)}…` : name)
 function bar(
   context,
   { task, queued, from, to },
-  { y, width, colour, x, state },
+  { y, width, colour, x, chosen },
 ) {
   const [a, b, c] = [x(queued), x(from), x(to)]
   if (c < GUTTER - 10 || a > width) return
   const high = ROW - 12,
     top = y + 6
-  if (task.index === state.chosen) {
+  if (task.index === chosen) {
     context.fillStyle = colour.line
     context.fillRect(GUTTER, y, width, ROW)
   }
