@@ -202,9 +202,9 @@ $(foreach fuzz,$(FUZZ_SOURCES),$(eval $(call program_rule,\
 $(foreach bench,$(BENCH_SOURCES),$(eval $(call program_rule,$(bench:%.c=$(B)/%),\
   $(patsubst %.c,$(B)/%.o,$(bench) $(wildcard bench/bench.c)),$(USES_$(bench)))))
 
-# The library: every module but what serves HTTP, one object with only the public
-# names left. Who links it statically adds the engine's archive.
-LIBRARY_ARCHIVES := $(call archives,$(filter-out http web homestar,$(MODULES)))
+# The library: every module but those that speak HTTP, one object with only the
+# public names left. Who links it statically adds the engine's archive.
+LIBRARY_ARCHIVES := $(call archives,$(filter-out http web homestar net,$(MODULES)))
 $(B)/libipvm.a: $(LIBRARY_ARCHIVES) include/ipvm.h
 	@echo '  LIB   $@'
 	@$(CC) -nostdlib -r -o $(B)/libipvm.o -Wl,--whole-archive $(LIBRARY_ARCHIVES)
