@@ -45,6 +45,7 @@ struct subscription {
 
     bool is_idle; /* nothing runs */
     bool is_in_flight;
+    atomic_uint hands; /* in flight: the desk's, and the node's or nobody's */
     /* Of the desk, then of the node, then of the server. */
     Status status;
     struct error error;
@@ -197,8 +198,12 @@ static Status read_run(const Value *run, struct subscription *out,
 
 /* --- In flight ----------------------------------------------------------- */
 
+/* One of two hands lets go: the desk looks at its work after it is done, the
+ * node may tell before that. */
 static void land(struct subscription *subscription)
 {
+    if (atomic_fetch_sub(&subscription->hands, 1) > 1)
+        return;
     struct homestar *homestar = subscription->homestar;
     pthread_mutex_lock(&homestar->lock);
     struct subscription **place = &homestar->answered;
@@ -245,14 +250,14 @@ static void perform(struct desk_work *work, const struct loader *loader)
     struct subscription *subscription = (struct subscription *)work;
     const Status status = read_and_submit(subscription, loader);
     if (status == STATUS_OK)
-        return; // It lands when it is told.
+        return; // The node lets go when it tells.
     subscription->status = status;
     land(subscription);
 }
 
-static void done([[maybe_unused]] struct desk_work *work)
+static void done(struct desk_work *work)
 {
-    // It may be gone.
+    land((struct subscription *)work);
 }
 
 static void set_in_flight(struct homestar *homestar, int by)
@@ -273,6 +278,7 @@ Status subscription_run(struct connection *connection, const Value *id,
     Status status = read_run(run, subscription, err);
     if (status == STATUS_OK) {
         subscription->is_in_flight = true;
+        atomic_store(&subscription->hands, 2);
         set_in_flight(homestar, 1);
         status = desk_ask(homestar->desk, &subscription->work, err);
         if (status != STATUS_OK) {
