@@ -6,8 +6,8 @@
 #include "cli/field.h"
 #include "cli/output.h"
 #include "cli/remote_job.h"
+#include "cli/remote_submit.h"
 #include "cli/tables.h"
-#include "ipld/dag_json.h"
 #include "node/job.h"
 
 /* Prints a node's answer to a word: the job and its state. */
@@ -168,44 +168,61 @@ static const struct option fork_options[] = {
     {0, NULL, NULL, NULL},
 };
 
-/* {"from": [labels]} */
-static int make_body(struct cli *cli, struct arena *arena, struct buffer *out)
+/* The labels after --from. */
+static int read_from(struct cli *cli, struct arena *arena,
+                     struct job_terms *terms)
 {
-    struct error err = {0};
-    Value *labels = arena_array(arena, OPTION_REPEATS_MAX, sizeof *labels);
-    size_t count = 0;
+    Text *labels = arena_array(arena, OPTION_REPEATS_MAX, sizeof *labels);
+    uint32_t count = 0;
     const char *word;
     for (int at = 0; (word = cli_next_value(cli, FORK_FROM, &at));) {
         if (!utf8_is_valid(text_of(word), NULL))
             return cli_error(cli, EXIT_USAGE, "fork: --from is not UTF-8");
-        labels[count++] = value_text(text_of(word));
+        labels[count++] = text_of(word);
     }
     if (count == 0)
         return cli_error(cli, EXIT_USAGE,
                          "fork: --from is missing: the task to run again");
-    const Value list = value_list(labels, count);
-    const Value body = value_map1(arena, TEXT("from"), list);
-    if (dag_json_encode(&body, out, &err) != STATUS_OK)
-        return cli_error(cli, EXIT_USAGE, "fork: --from: %s", err.message);
+    terms->has_from = true;
+    terms->from_tasks = labels;
+    terms->from_task_count = count;
     return EXIT_OK;
+}
+
+static int fork_job(struct node_client *client, const char *id,
+                    struct job_terms *terms, struct arena *arena)
+{
+    const struct remote_submission submission = {.terms = terms};
+    Value job = value_null(), answer = value_null();
+    Cid cid;
+    int code = remote_job_get(client, id, arena, &job);
+    if (code != EXIT_OK)
+        return code;
+    if (!field_cid(&job, TEXT("workflow"), &terms->workflow) ||
+        cid_from_text(text_of(id), &cid, NULL) != STATUS_OK ||
+        !job_id_of_cid(&cid, &terms->from_job))
+        return cli_error(node_client_cli(client), EXIT_TROUBLE,
+                         "the node does not say what the job runs");
+    code = remote_submit(client, &submission, arena, &answer);
+    if (code == EXIT_OK)
+        print_answer(node_client_cli(client), &answer);
+    return code;
 }
 
 static int run_fork(struct cli *cli)
 {
     struct node_client *client = NULL;
     struct arena arena = {0};
-    struct buffer body;
+    struct job_terms terms = {0};
     char id[CID_TEXT_MAX];
-    buffer_init(&body, 1 << 20);
-    int code = make_body(cli, &arena, &body);
+    int code = read_from(cli, &arena, &terms);
     if (code == EXIT_OK)
         code = node_client_open(cli, &client);
     if (code == EXIT_OK)
         code = remote_job_find(client, cli->words[0], id);
     if (code == EXIT_OK)
-        code = say(client, id, "/fork", buffer_bytes(&body));
+        code = fork_job(client, id, &terms, &arena);
     node_client_close(client);
-    buffer_deinit(&body);
     arena_deinit(&arena);
     return code;
 }

@@ -200,7 +200,9 @@ static int wait_for(struct node_client *client, const char *id)
     struct cli *cli = node_client_cli(client);
     struct arena arena = {0};
     Value job = value_null();
-    int code = remote_draw(client, id, false, &arena, &job);
+    const struct remote_drawing drawing = {
+        .job = id, .name = cli->words[cli->word_count > 1]};
+    int code = remote_draw(client, &drawing, &arena, &job);
     // One that failed has outputs, too; those of one that goes on do not
     // matter.
     if (code == EXIT_OK || code == EXIT_FAILED)

@@ -22,7 +22,9 @@ static int run_watch(struct cli *cli)
     if (code == EXIT_OK)
         code = remote_job_find(client, cli->words[0], id);
     if (code == EXIT_OK)
-        code = remote_draw(client, id, cli->json, &arena, &job);
+        code = remote_draw(
+            client, &(struct remote_drawing){.job = id, .as_json = cli->json},
+            &arena, &job);
     arena_deinit(&arena);
     node_client_close(client);
     return code;

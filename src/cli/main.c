@@ -20,6 +20,7 @@ static const struct command *const running[] = {
 };
 
 static const struct command *const node[] = {
+    &node_command,
     &submit_command,
     &jobs_command,
     &job_command,

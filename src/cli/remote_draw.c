@@ -124,33 +124,47 @@ static int say_how(struct drawing *drawing, const Value *job)
     return code;
 }
 
-int remote_draw(struct node_client *client, const char *job, bool as_json,
+/* Ctrl-C ends the watching. */
+static int leave(struct drawing *drawing, const char *job)
+{
+    progress_note(drawing->progress, TEXT("no longer watched"));
+    return cli_error(drawing->cli, EXIT_INTERRUPTED,
+                     "the job goes on without us: `ipvm watch %.18s` looks "
+                     "again, `ipvm cancel %.18s` stops it",
+                     job, job);
+}
+
+static struct progress *start(struct drawing *drawing, const Value *job,
+                              const char *otherwise, struct arena *arena)
+{
+    const Text name = arena_copy_text(arena, field_text(job, TEXT("name")));
+    drawing->total =
+        (uint32_t)field_uint(field(job, TEXT("counts")), TEXT("total"));
+    if (name.len > 0)
+        otherwise = name.data;
+    return progress_new(drawing->cli, otherwise ? otherwise : "job",
+                        drawing->total);
+}
+
+int remote_draw(struct node_client *client, const struct remote_drawing *what,
                 struct arena *arena, Value *out)
 {
     struct drawing drawing = {.cli = node_client_cli(client),
-                              .as_json = as_json};
-    int code = remote_job_get(client, job, arena, out);
+                              .as_json = what->as_json};
+    int code = remote_job_get(client, what->job, arena, out);
     if (code != EXIT_OK)
         return code;
-    const Text name = arena_copy_text(arena, field_text(out, TEXT("name")));
-    const Value *counts = field(out, TEXT("counts"));
-    drawing.total = (uint32_t)field_uint(counts, TEXT("total"));
-    drawing.progress = progress_new(
-        drawing.cli, name.len > 0 ? name.data : "job", drawing.total);
-    code = remote_job_follow(client, job, draw_event, &drawing);
-    if (code == EXIT_OK)
-        code = remote_job_get(client, job, arena, out);
+    drawing.progress = start(&drawing, out, what->name, arena);
+    code = remote_job_follow(client, what->job, draw_event, &drawing);
+    if (code == EXIT_INTERRUPTED)
+        code = leave(&drawing, what->job);
+    else if (code == EXIT_OK)
+        code = remote_job_get(client, what->job, arena, out);
     if (code == EXIT_OK) {
         set_time(drawing.progress, out);
-        if (!as_json)
+        if (!what->as_json)
             progress_finish(drawing.progress, remote_job_code(out) == EXIT_OK);
         code = say_how(&drawing, out);
-    } else if (code == EXIT_INTERRUPTED) {
-        progress_note(drawing.progress, TEXT("no longer watched"));
-        code = cli_error(drawing.cli, code,
-                         "the job goes on without us: `ipvm watch %.18s` "
-                         "looks again, `ipvm cancel %.18s` stops it",
-                         job, job);
     }
     progress_free(drawing.progress);
     return code;

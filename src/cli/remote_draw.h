@@ -6,10 +6,16 @@
 
 #include "cli/remote_job.h"
 
-/* Draws it on stderr, or with `as_json` prints its events on stdout, a line for
- * each, until it is over: `*out` is what it came to. An exit code: of a job
- * that is over as `ipvm run` has it, else after having said what is wrong. */
-int remote_draw(struct node_client *client, const char *job, bool as_json,
-                struct arena *arena, Value *out);
+struct remote_drawing {
+    const char *job;
+    const char *name; /* where its workflow has none; NULL: "job" */
+    bool as_json;     /* events on stdout, a line for each */
+};
+/* Draws it on stderr until it is over: `*out`, in `arena`, is what it came to.
+ * An exit code: of a job that is over as `ipvm run` has it, else after having
+ * said what is wrong. */
+int remote_draw(struct node_client *client,
+                const struct remote_drawing *drawing, struct arena *arena,
+                Value *out);
 
 #endif

@@ -32,13 +32,21 @@ static void add_cid(struct cids *cids, const Cid *cid)
     cids->items[cids->count++] = *cid;
 }
 
+struct walking {
+    struct store *store;
+    struct cids cids;
+};
+
+/* Promises name computations, which are no blocks; what else is not here, the
+ * node may have. What carries its own bytes is everywhere. */
 static Status visit(void *context, const struct walk_visit *visit,
                     struct error *err)
 {
+    struct walking *walking = context;
     (void)err;
-    // What carries its own bytes is everywhere.
-    if (cid_hash_code(visit->cid) != HASH_IDENTITY)
-        add_cid(context, visit->cid);
+    if (cid_hash_code(visit->cid) != HASH_IDENTITY &&
+        (visit->block || store_has(walking->store, visit->cid)))
+        add_cid(&walking->cids, visit->cid);
     return STATUS_OK;
 }
 
@@ -97,11 +105,13 @@ static int find_missing(struct node_client *client,
                         const struct remote_submission *submission,
                         struct cids *missing)
 {
-    struct cids all = {0};
+    struct walking walking = {.store = submission->store};
+    const struct cids *all = &walking.cids;
     struct error err = {0};
     const struct walk_options options = {
+        .missing_too = true,
         .skip_leaves = true,
-        .context = &all,
+        .context = &walking,
     };
     const Status status =
         content_walk(submission->store, &submission->terms->workflow, 1,
@@ -109,14 +119,14 @@ static int find_missing(struct node_client *client,
     int code = status == STATUS_OK
                    ? EXIT_OK
                    : say_failed(node_client_cli(client), status, &err);
-    for (size_t at = 0; code == EXIT_OK && at < all.count;
+    for (size_t at = 0; code == EXIT_OK && at < all->count;
          at += ASKED_AT_ONCE) {
-        const size_t left = all.count - at;
+        const size_t left = all->count - at;
         code =
-            ask_missing(client, &all.items[at],
+            ask_missing(client, &all->items[at],
                         left < ASKED_AT_ONCE ? left : ASKED_AT_ONCE, missing);
     }
-    free(all.items);
+    free(all->items);
     return code;
 }
 
