@@ -97,7 +97,7 @@ static inline const Value *json(struct authority *world, const char *text)
     buffer_init(&whole, 1 << 20);
     for (; *text; text++) {
         char name[CID_TEXT_MAX];
-        if (*text != '@') {
+        if (*text != '@' || !strchr("ABJ", text[1])) {
             buffer_add_byte(&whole, (uint8_t)*text);
             continue;
         }

@@ -3,6 +3,8 @@
  * again, and cookies. */
 #include "unit/node/authority.h"
 
+#include "node/gate_parts.h"
+
 /* --- One request --------------------------------------------------------- */
 
 /* "OK", "OK own" where only his own jobs are meant, the rule that is broken, or
@@ -450,6 +452,106 @@ static void a_replay_is_seen_by_the_next_process_too(void **state)
     authority_free(world);
 }
 
+static void one_revoked_before_it_came_is_not_let_in(void **state)
+{
+    struct authority *world = authority_new();
+    (void)state;
+    struct token *own =
+        invoke(world, (struct asking){.by = &world->ann, .cmd = "/job/read"},
+               NULL, 0);
+    authority_revoke(world, &world->ann, &own->cid);
+    assert_string_equal(enter(world, MAY_READ_JOB,
+                              pack(world, CONTAINER_RAW, &own, 1), &world->job,
+                              NULL, NULL),
+                        "Revoked");
+    token_free(own);
+    authority_free(world);
+}
+
+/* What one signs with is all that says whose job it is. */
+static void nobody_speaks_for_another(void **state)
+{
+    struct authority *world = authority_new();
+    (void)state;
+    struct token *own =
+        invoke(world, (struct asking){.by = &world->ann, .cmd = "/job/read"},
+               NULL, 0);
+    uint8_t *bytes = malloc(own->bytes.len);
+    assert_non_null(bytes);
+    memcpy(bytes, own->bytes.data, own->bytes.len);
+    // The signature is the 64 bytes behind three of its head.
+    for (size_t at = 3; at < 3 + SIGNATURE_LEN; at++) {
+        struct token *forged;
+        bytes[at] ^= 1;
+        assert_int_equal(
+            token_read(bytes_of(bytes, own->bytes.len), NULL, &forged, NULL),
+            STATUS_OK);
+        assert_string_equal(enter(world, MAY_READ_JOB,
+                                  pack(world, CONTAINER_RAW, &forged, 1),
+                                  &world->job, NULL, NULL),
+                            "InvalidSignature");
+        token_free(forged);
+        bytes[at] ^= 1;
+    }
+    free(bytes);
+    token_free(own);
+    authority_free(world);
+}
+
+static void time_counts_for_what_was_let_in_before(void **state)
+{
+    struct authority *world = authority_new();
+    (void)state;
+    struct token *proof =
+        mint(&world->node, (struct token_claims){.kind = TOKEN_DELEGATION,
+                                                 .aud = &world->ben.did,
+                                                 .sub = &world->node.did,
+                                                 .cmd = TEXT("/job/read"),
+                                                 .has_exp = true,
+                                                 .exp = world->now_s + 100,
+                                                 .has_nbf = true,
+                                                 .nbf = world->now_s - 100});
+    const Text text =
+        bearer(world,
+               (struct asking){
+                   .by = &world->ben, .cmd = "/job/read", .exp_in_s = 200},
+               &proof, 1);
+    const struct row_of_time {
+        int64_t after_s;
+        const char *expected;
+    } rows[] = {{1, "OK"},  {100, "OK"},  {101, "Expired"},  {201, "Expired"},
+                {50, "OK"}, {-100, "OK"}, {-101, "TooEarly"}};
+    for (size_t index = 0; index < sizeof rows / sizeof *rows; index++) {
+        world->gate->now_s = world->now_s + rows[index].after_s;
+        assert_string_equal(
+            enter(world, MAY_READ_JOB, text, &world->job, NULL, NULL),
+            rows[index].expected);
+    }
+    token_free(proof);
+    authority_free(world);
+}
+
+static void remembers_no_more_than_it_may(void **state)
+{
+    struct authority *world = authority_new();
+    struct visits *visits = visits_new(2);
+    (void)state;
+    Hash hashes[3] = {{{1}}, {{2}}, {{3}}};
+    for (size_t index = 0; index < 4; index++) {
+        const struct visit visit = {
+            .own = invoke(world, (struct asking){0}, NULL, 0)};
+        visit_unref(visits_add(visits, &hashes[index % 3], visit));
+        assert_true(visits_count(visits) <= 2);
+        // The first is used each time, so another one goes.
+        if (index < 2)
+            visit_unref(visits_get(visits, &hashes[0]));
+    }
+    assert_int_equal(visits_count(visits), 2);
+    assert_null(visits_get(visits, &hashes[1]));
+    visits_free(visits);
+    authority_free(world);
+}
+
 /* More than are remembered: the oldest are forgotten, none is refused. */
 static void forgets_the_bearers_that_come_least(void **state)
 {
@@ -591,6 +693,10 @@ int main(void)
         cmocka_unit_test(revocation_counts_for_what_was_let_in_before),
         cmocka_unit_test(what_was_let_in_for_ones_own_is_not_for_others),
         cmocka_unit_test(a_replay_is_seen_by_the_next_process_too),
+        cmocka_unit_test(one_revoked_before_it_came_is_not_let_in),
+        cmocka_unit_test(nobody_speaks_for_another),
+        cmocka_unit_test(time_counts_for_what_was_let_in_before),
+        cmocka_unit_test(remembers_no_more_than_it_may),
         cmocka_unit_test(forgets_the_bearers_that_come_least),
         cmocka_unit_test(refuses_what_is_no_container),
         cmocka_unit_test(nobody_gets_what_is_public),

@@ -3,6 +3,8 @@
  * limit and quota, and every way to be refused. */
 #include "unit/node/authority.h"
 
+#include "node/submission_check.h"
+
 /* --- One submission ------------------------------------------------------ */
 
 /* A workflow, and terms beside it: `terms` begins with a comma or is empty. */
@@ -301,6 +303,29 @@ static void names_the_rule_that_is_broken(void **state)
     authority_free(world);
 }
 
+/* Whatever the chain is for: a submission is one command. */
+static void only_workflow_run_is_a_submission(void **state)
+{
+    static const char *const commands[] = {"/", "/workflow", "/job/read",
+                                           "/workflow/run/now", "/wasm/run"};
+    struct authority *world = authority_new();
+    const struct step step = {"t", 'A', "f", NULL, NULL, NULL};
+    struct error err;
+    (void)state;
+    const Cid workflow = authority_workflow(world, &step, 1, true);
+    struct token *proof =
+        delegate(world, &world->node, &world->ann, "/", "[]");
+    for (size_t index = 0; index < sizeof commands / sizeof *commands; index++)
+        assert_string_equal(
+            submit(world,
+                   (struct asking){.args = args_for(world, &workflow, ""),
+                                   .cmd = commands[index]},
+                   &proof, 1, NULL, &err),
+            "InvalidCommand");
+    token_free(proof);
+    authority_free(world);
+}
+
 static void a_fork_is_of_ones_own_job(void **state)
 {
     struct authority *world = authority_new();
@@ -550,6 +575,47 @@ static void bounds_the_tasks_of_others(void **state)
     authority_free(world);
 }
 
+/* Its head alone says that it has too many pages; none of them is here. */
+static void counts_pages_before_it_reads_them(void **state)
+{
+    enum { PAGES = 80 };
+    struct authority *world = authority_new();
+    struct buffer text;
+    struct error err = {0};
+    (void)state;
+    buffer_init(&text, 1 << 16);
+    buffer_format(&text, "{\"ipvm/workflow@1.0.0\":{\"tasks\":[");
+    for (unsigned page = 0; page < PAGES; page++)
+        buffer_format(&text, "%s@J", page ? "," : "");
+    buffer_format(&text, "]}}%c", 0);
+    const Value *head = json(world, (const char *)text.data);
+    struct buffer bytes;
+    buffer_init(&bytes, 1 << 16);
+    dag_cbor_encode(head, &bytes);
+    Cid cid;
+    cid_of(CODEC_DAG_CBOR, buffer_bytes(&bytes), &cid);
+    struct store_batch *batch = store_batch_new(world->store);
+    store_batch_block(batch, &cid, buffer_bytes(&bytes));
+    assert_int_equal(store_commit(batch, &err), STATUS_OK);
+    store_batch_free(batch);
+    world->config.subject_tasks_max = 16 * 1024;
+    assert_int_equal(submission_check_size(world->gate, &cid, &err),
+                     STATUS_OK);
+    world->config.subject_tasks_max = 15 * 1024;
+    assert_int_equal(submission_check_size(world->gate, &cid, &err),
+                     STATUS_LIMIT);
+    struct token *proof =
+        delegate(world, &world->node, &world->ann, "/workflow/run", "[]");
+    assert_string_equal(
+        submit(world, (struct asking){.args = args_for(world, &cid, "")},
+               &proof, 1, NULL, &err),
+        "limit");
+    token_free(proof);
+    buffer_deinit(&text);
+    buffer_deinit(&bytes);
+    authority_free(world);
+}
+
 static void refuses_every_truncation(void **state)
 {
     struct authority *world = authority_new();
@@ -609,6 +675,7 @@ int main(void)
         cmocka_unit_test(an_effect_is_let_through_by_its_command),
         cmocka_unit_test(is_checked_again_with_resolved_arguments),
         cmocka_unit_test(names_the_rule_that_is_broken),
+        cmocka_unit_test(only_workflow_run_is_a_submission),
         cmocka_unit_test(a_fork_is_of_ones_own_job),
         cmocka_unit_test(follows_a_chain_of_three),
         cmocka_unit_test(the_middle_cannot_spend_the_owners_quota),
@@ -616,6 +683,7 @@ int main(void)
         cmocka_unit_test(the_owners_own_with_one_nonce_is_one_job),
         cmocka_unit_test(restores_what_was_kept),
         cmocka_unit_test(bounds_the_tasks_of_others),
+        cmocka_unit_test(counts_pages_before_it_reads_them),
         cmocka_unit_test(refuses_every_truncation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
