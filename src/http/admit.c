@@ -143,6 +143,47 @@ static bool type_is_taken(const struct request *request, Text type)
     return false;
 }
 
+/* How many of the headers say where a body ends. */
+struct framing {
+    unsigned lengths, codings;
+    bool is_chunked;
+};
+
+static enum MHD_Result note_framing(void *context, enum MHD_ValueKind kind,
+                                    const char *key, size_t key_len,
+                                    const char *value, size_t len)
+{
+    struct framing *framing = context;
+    const Text name = {key, key_len};
+    (void)kind;
+    if (equal_lower(name, TEXT("content-length")))
+        framing->lengths++;
+    if (equal_lower(name, TEXT("transfer-encoding"))) {
+        framing->codings++;
+        framing->is_chunked = equal_lower(
+            (Text){value ? value : "", value ? len : 0}, TEXT("chunked"));
+    }
+    return MHD_YES;
+}
+
+/* Two that disagree are read one way here and another way by a proxy, and then
+ * a body becomes a request (RFC 9112, 6.3). The connection ends. */
+static bool check_framing(struct request *request)
+{
+    struct framing framing = {0};
+    MHD_get_connection_values_n(request->own->connection, MHD_HEADER_KIND,
+                                note_framing, &framing);
+    if (framing.lengths + framing.codings <= 1 &&
+        framing.codings == (unsigned)framing.is_chunked)
+        return true;
+    request->body_len = UINT64_MAX;
+    respond_header(request, "Connection", TEXT("close"));
+    respond_problem(request, 400, "bad-framing",
+                    "a body has one Content-Length, or Transfer-Encoding: "
+                    "chunked");
+    return false;
+}
+
 static void read_length(struct request *request)
 {
     const Text length = request_header(request, "Content-Length");
@@ -235,8 +276,8 @@ bool admit(struct request *request, const char *url, const char *method)
 {
     request->path = text_of(url);
     read_length(request);
-    return find_method(request, method) && check_headers(request) &&
-           check_host(request) && check_rate(request) && find_route(request) &&
-           ask_gate(request) && request_is_unforged(request) &&
-           check_body(request);
+    return check_framing(request) && find_method(request, method) &&
+           check_headers(request) && check_host(request) &&
+           check_rate(request) && find_route(request) && ask_gate(request) &&
+           request_is_unforged(request) && check_body(request);
 }

@@ -5,6 +5,8 @@
  * for a file to have or not, and mean the plain form. */
 #include "http/content_ask.h"
 
+#include "http/url.h"
+
 struct form {
     Text name, type;
 };
@@ -32,19 +34,6 @@ Text content_form_type(ContentForm form)
 }
 
 /* --- Lists with quotes ---------------------------------------------------- */
-
-static char lower(char byte)
-{
-    return byte >= 'A' && byte <= 'Z' ? (char)(byte - 'A' + 'a') : byte;
-}
-
-static bool equal_in_any_case(Text a, Text b)
-{
-    for (size_t index = 0; a.len == b.len && index < a.len; index++)
-        if (lower(a.data[index]) != lower(b.data[index]))
-            return false;
-    return a.len == b.len;
-}
 
 static Text trimmed(Text text)
 {
@@ -181,13 +170,13 @@ static void read_wish(Text part, struct wish *out)
         return;
     while (next_part(&part, ';', &parameter)) {
         const Text value = read_parameter(parameter, &name);
-        if (equal_in_any_case(name, TEXT("q")))
+        if (equal_lower(name, TEXT("q")))
             out->weight = read_weight(value);
-        else if (equal_in_any_case(name, TEXT("version")))
+        else if (equal_lower(name, TEXT("version")))
             out->car.version = value;
-        else if (equal_in_any_case(name, TEXT("order")))
+        else if (equal_lower(name, TEXT("order")))
             out->car.order = value;
-        else if (equal_in_any_case(name, TEXT("dups")))
+        else if (equal_lower(name, TEXT("dups")))
             out->car.dups = value;
     }
 }
@@ -196,13 +185,13 @@ static void read_wish(Text part, struct wish *out)
 static bool form_of_type(Text type, ContentForm *out)
 {
     for (int form = FORM_RAW; form < CONTENT_FORMS; form++)
-        if (equal_in_any_case(type, forms[form].type)) {
+        if (equal_lower(type, forms[form].type)) {
             *out = (ContentForm)form;
             return true;
         }
     *out = FORM_PLAIN;
-    return !equal_in_any_case(type, TEXT("application/x-tar")) &&
-           !equal_in_any_case(type, TEXT("application/vnd.ipfs.ipns-record"));
+    return !equal_lower(type, TEXT("application/x-tar")) &&
+           !equal_lower(type, TEXT("application/vnd.ipfs.ipns-record"));
 }
 
 /* What was found in the list so far. */

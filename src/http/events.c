@@ -194,13 +194,6 @@ static long pull_news(struct request *request, uint64_t at, void *out,
     return rest(watching, HEARTBEAT_MS);
 }
 
-static RequestStep stream(struct watching *watching, Pull *pull)
-{
-    struct request *request = watching->request;
-    respond_header(request, "X-Accel-Buffering", TEXT("no")); // nginx
-    return respond_pull(request, 200, "text/event-stream", UINT64_MAX, pull);
-}
-
 /* --- All at once --------------------------------------------------------- */
 
 struct collecting {
@@ -306,7 +299,7 @@ RequestStep events_of_job(struct request *request)
         return respond_all(watching);
     // First the watch, then the look: nothing falls between them.
     watching->watch = node_watch(request->node, &job, wake, request);
-    return stream(watching, pull_events);
+    return respond_stream(request, pull_events);
 }
 
 static void wake_with_news(void *context)
@@ -323,5 +316,5 @@ RequestStep events_of_all(struct request *request)
     atomic_store(&watching->has_news, true); // How it is now.
     watching->watch =
         node_watch(request->node, NULL, wake_with_news, watching);
-    return stream(watching, pull_news);
+    return respond_stream(request, pull_news);
 }

@@ -21,7 +21,8 @@
 #include "http/url.h"
 
 enum {
-    CONNECTION_MEMORY = 64 << 10, /* bytes of libmicrohttpd's for each */
+    CONNECTION_MEMORY = 32 << 10, /* bytes of libmicrohttpd's for each; more is
+                                     mapped, and so takes whole pages */
     IDLE_TIMEOUT_S = 60,
     HEADER_TIMEOUT_MS = 15000, /* from a connection's start, or the end of a
                                   request, to the next one's headers */
@@ -99,6 +100,7 @@ struct request_private {
     uint64_t timeout_ms;
     struct waiter waiter;
     Pull *pull;
+    bool is_lean;              /* a stream that has given back its pages */
     char type[MEDIA_TYPE_MAX]; /* of the body */
 };
 

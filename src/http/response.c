@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "http/exchange.h"
 #include "ipld/dag_json.h"
 
-enum { PULL_BLOCK = 32 << 10, PULL_CHUNK = 1 << 10 };
+/* What is asked for at once: of a known length, of an unknown one, of a stream
+ * (by a client of HTTP/1.0; others are given chunks). */
+enum { PULL_BLOCK = 32 << 10, PULL_CHUNK = 4 << 10, STREAM_CHUNK = 256 };
 
 /* --- Headers ------------------------------------------------------------- */
 
 /* Of every answer, unless the handler has given another value. An empty one
  * leaves it out. */
-static const struct {
+struct default_header {
     const char *name, *value;
-} defaults[] = {
+};
+static const struct default_header defaults[] = {
     {"X-Content-Type-Options", "nosniff"},
     {"Referrer-Policy", "no-referrer"},
     {"Cross-Origin-Opener-Policy", "same-origin"},
@@ -69,6 +73,13 @@ void respond_header_format(struct request *request, const char *name,
     va_end(list);
     respond_header(request, name, text_of(text));
 }
+
+/* Of a stream: there may be ten thousand, and nothing in it is a page. */
+static const struct default_header of_streams[] = {
+    {"X-Content-Type-Options", "nosniff"},
+    {"Cache-Control", "no-store"},
+    {"X-Accel-Buffering", "no"}, // For nginx: as they come.
+};
 
 static void add_headers(struct request *request, struct MHD_Response *response,
                         const char *type)
@@ -183,4 +194,46 @@ RequestStep respond_pull(struct request *request, int status, const char *type,
         MHD_create_response_from_callback(is_known ? len : MHD_SIZE_UNKNOWN,
                                           is_known ? PULL_BLOCK : PULL_CHUNK,
                                           pull_some, request, NULL));
+}
+
+/* --- Streams ------------------------------------------------------------- */
+
+/* Who waits needs no memory: what `out` has is for us to write to, and so to
+ * give back. The library has zeroed it, page by page, when it shrank its own. */
+static void give_back_pages(char *out, size_t max)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t first = ((uintptr_t)out + page - 1) / page * page;
+    const uintptr_t last = ((uintptr_t)out + max) / page * page;
+    if (last > first)
+        (void)madvise(out + (first - (uintptr_t)out), last - first,
+                      MADV_DONTNEED); // Without it, it is only larger.
+}
+
+static ssize_t stream_some(void *context, uint64_t at, char *out, size_t max)
+{
+    struct request_private *own = ((struct request *)context)->own;
+    const ssize_t count = pull_some(context, at, out, max);
+    if (count == 0 && !own->is_lean)
+        give_back_pages(out, max);
+    own->is_lean = count == 0;
+    return count;
+}
+
+RequestStep respond_stream(struct request *request, Pull *pull)
+{
+    struct request_private *own = request->own;
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        MHD_SIZE_UNKNOWN, STREAM_CHUNK, stream_some, request, NULL);
+    ASSERT(response);
+    own->pull = pull;
+    MHD_add_response_header(response, "Content-Type", "text/event-stream");
+    for (size_t index = 0; index < sizeof of_streams / sizeof *of_streams;
+         index++)
+        MHD_add_response_header(response, of_streams[index].name,
+                                of_streams[index].value);
+    own->response = response;
+    own->status = 200;
+    own->has_answer = true;
+    return REQUEST_DONE;
 }

@@ -53,7 +53,7 @@ static Text text_until(Text *rest, char mark)
     return text_trim(part);
 }
 
-static bool equal_lower(Text text, Text word)
+bool equal_lower(Text text, Text word)
 {
     if (text.len != word.len)
         return false;

@@ -11,6 +11,9 @@
  * escape, a NUL, or not UTF-8. */
 bool url_decode(Text text, struct arena *arena, Text *out);
 
+/* Equal but for capitals; `word` has none. */
+bool equal_lower(Text text, Text word);
+
 /* Decimal digits only; false: none, others, or beyond `max`. */
 bool number_read(Text text, uint64_t max, uint64_t *out);
 
