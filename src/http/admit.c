@@ -147,6 +147,7 @@ static bool type_is_taken(const struct request *request, Text type)
 struct framing {
     unsigned lengths, codings;
     bool is_chunked;
+    bool has_blank; /* a name that ends in one, which others may pass over */
 };
 
 static enum MHD_Result note_framing(void *context, enum MHD_ValueKind kind,
@@ -156,6 +157,8 @@ static enum MHD_Result note_framing(void *context, enum MHD_ValueKind kind,
     struct framing *framing = context;
     const Text name = {key, key_len};
     (void)kind;
+    if (key_len > 0 && (key[key_len - 1] == ' ' || key[key_len - 1] == '\t'))
+        framing->has_blank = true;
     if (equal_lower(name, TEXT("content-length")))
         framing->lengths++;
     if (equal_lower(name, TEXT("transfer-encoding"))) {
@@ -173,7 +176,7 @@ static bool check_framing(struct request *request)
     struct framing framing = {0};
     MHD_get_connection_values_n(request->own->connection, MHD_HEADER_KIND,
                                 note_framing, &framing);
-    if (framing.lengths + framing.codings <= 1 &&
+    if (!framing.has_blank && framing.lengths + framing.codings <= 1 &&
         framing.codings == (unsigned)framing.is_chunked)
         return true;
     request->body_len = UINT64_MAX;
