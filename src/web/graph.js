@@ -159,9 +159,9 @@ class Box {
   }
 
   draw(task) {
-    const { text, mark } = TASK_STATES[task.state]
+    const { text, brief, mark } = TASK_STATES[task.state]
     const hasTime = task.state === 'ran' && task.run_ns !== undefined
-    const took = hasTime ? duration(task.run_ns) : text
+    const took = hasTime ? duration(task.run_ns) : (brief ?? text)
     const words = [task.function, took].filter(Boolean).join(' · ')
     say(this.more, cut(words, LETTERS + 1))
     say(this.mark, mark)

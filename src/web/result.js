@@ -34,8 +34,19 @@ export function valueView(value, name) {
   if (kind === 'string')
     return bytesView(new TextEncoder().encode(value), { name })
   if (kind === 'list' || kind === 'map') return tree(value)
-  if (kind === 'link') return cidLink(value['/'], value['/'])
+  if (kind === 'link') return linkView(value['/'], name)
   return el('p.number', {}, String(value))
+}
+
+// What a link leads to is asked for only if somebody wants to see it: raw
+// blocks and UnixFS nodes by their prefix, others on a page of their own.
+function linkView(cid, name) {
+  const link = cidLink(cid, cid)
+  if (!/^baf(k|yb)/.test(cid)) return link
+  const content = el('details.look', {}, el('summary', {}, 'Look'))
+  const open = () => content.append(contentView(contentPath(cid), name))
+  content.addEventListener('toggle', open, { once: true })
+  return el('div', {}, link, content)
 }
 
 // The block of a result: {"ok": …} or {"error": …}.

@@ -11,7 +11,7 @@ export const TASK_STATES = {
   ready: { text: 'queued', mark: '' },
   running: { text: 'running', mark: '▸' },
   ran: { text: 'ran', mark: '✓' },
-  hit: { text: 'from the memo', mark: '◆' },
+  hit: { text: 'from the memo', brief: 'memo', mark: '◆' },
   failed: { text: 'failed', mark: '✕' },
   skipped: { text: 'not run', mark: '–' },
 }

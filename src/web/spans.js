@@ -37,20 +37,36 @@ export function rowsByTask({ bars }) {
     .map((bar) => ({ name: bar.task.label, bars: [bar] }))
 }
 
-// Hits and tasks whose worker is not known have rows of their own.
+// A row for the memo and for each worker. Where nobody says which worker it
+// was, tasks at the same time have rows of their own.
 export function rowsByWorker({ bars }) {
   const rows = new Map()
-  for (const bar of bars) {
-    const name =
-      bar.task.state === 'hit'
-        ? 'memo'
-        : bar.task.worker !== undefined
-          ? `worker ${bar.task.worker}`
-          : 'tasks'
+  const add = (name, bar) => {
     if (!rows.has(name)) rows.set(name, { name, bars: [] })
     rows.get(name).bars.push(bar)
   }
-  return [...rows.values()].sort((a, b) =>
-    a.name.localeCompare(b.name, 'en', { numeric: true }),
+  const untold = []
+  for (const bar of bars) {
+    if (bar.task.state === 'hit') add('memo', bar)
+    else if (bar.task.worker === undefined) untold.push(bar)
+    else add(`worker ${bar.task.worker}`, bar)
+  }
+  pack(untold).forEach((row, at) => row.forEach((bar) => add(`${at + 1}`, bar)))
+  return [...rows.values()].sort(
+    (a, b) =>
+      (b.name === 'memo') - (a.name === 'memo') ||
+      a.name.localeCompare(b.name, 'en', { numeric: true }),
   )
+}
+
+// As few rows as can be without two tasks at once in one. Times of events are
+// whole milliseconds, so a little overlap is none.
+export function pack(bars, slackMs = 1.5) {
+  const rows = []
+  for (const bar of [...bars].sort((a, b) => a.from - b.from)) {
+    const free = rows.find((row) => row.at(-1).to <= bar.from + slackMs)
+    if (free) free.push(bar)
+    else rows.push([bar])
+  }
+  return rows
 }

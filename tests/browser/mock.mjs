@@ -505,15 +505,13 @@ function json(answer, value, status = 200) {
 }
 
 function refuse(answer, status, name, detail) {
-  answer
-    .writeHead(status, { 'Content-Type': 'application/problem+json' })
-    .end(
-      JSON.stringify({
-        type: 'about:blank',
-        title: name,
-        status,
-        detail,
-        name,
-      }),
-    )
+  answer.writeHead(status, { 'Content-Type': 'application/problem+json' }).end(
+    JSON.stringify({
+      type: 'about:blank',
+      title: name,
+      status,
+      detail,
+      name,
+    }),
+  )
 }

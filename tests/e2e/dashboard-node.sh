@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The dashboard of a real node in a real browser: its headers and its one-time
+# link, examples run from dropped files, a call by a form.
+source "$(dirname "$0")/lib.sh"
+source "$ROOT/tests/browser/browser.sh"
+
+need_browser
+mkdir examples
+cp -r "$ROOT/examples/photo" "$ROOT/examples/primes" examples
+"$ROOT/examples/primes/make-manifest.sh" 512 200 > examples/primes/primes.yaml
+
+"$IPVM" node --port 0 > node.out 2> node.err &
+node=$!
+for ((tries = 0; tries < 100; tries++)); do
+    link=$(grep -om1 'http://127.0.0.1:[0-9]*/#token=[^ ]*' node.out) && break
+    sleep 0.1
+done
+expect_true "the node prints a link to its dashboard" test -n "$link"
+browser node.mjs "$link" "$WORK/examples"
+kill "$node"
+wait "$node"
+code=$?
+expect_true "the node stops in good order ($code)" test "$code" = 0
+finish
