@@ -22,6 +22,7 @@
 #include "cli/service_notice.h"
 #include "cli/tables.h"
 #include "content/sources.h"
+#include "homestar/homestar.h"
 #include "http/http.h"
 #include "lib/handle.h"
 #include "node/node.h"
@@ -68,6 +69,7 @@ struct serving {
     struct secret_key *key;
     struct node *node;
     struct http *http;
+    struct homestar *homestar; /* NULL: not asked for */
     struct node_file file;
 };
 
@@ -206,6 +208,8 @@ static Status open_service(struct serving *serving, struct error *err)
     TRY(node_open(serving->store, serving->key, &serving->config,
                   &serving->node, err));
     TRY(http_open(serving->node, &serving->http, err));
+    if (serving->config.homestar_port != 0)
+        TRY(homestar_open(serving->node, &serving->homestar, err));
     make_url(serving);
     serving->file.did = *node_did(serving->node);
     serving->file.pid = getpid();
@@ -230,6 +234,7 @@ static void close_all(struct serving *serving)
 {
     if (serving->file.url[0])
         node_file_remove(serving->path);
+    homestar_close(serving->homestar);
     if (serving->http)
         http_close(serving->http);
     if (serving->node)
@@ -270,6 +275,9 @@ static void greet(const struct serving *serving)
         if (!cli->quiet)
             printf("           (good once, for ten minutes; `ipvm invite` "
                    "gives another)\n");
+        if (serving->homestar)
+            printf("homestar   ws://127.0.0.1:%u\n",
+                   homestar_port(serving->homestar));
     }
     fflush(stdout);
 }
