@@ -351,8 +351,12 @@ static Status enter_new(const struct entering *entering, struct given *given,
                         struct token *token, struct visit *visit)
 {
     TRY(check_form(entering, token));
-    bool own = owns_job(entering, &token->iss);
-    if (!own) {
+    if (!owns_job(entering, &token->iss)) {
+        if (entering->request->job && token->proof_count == 0 &&
+            !did_equal(&token->iss, &entering->gate->did))
+            return REFUSE(entering, CHAIN_INVALID_CLAIM, token, ".prf",
+                          "the job is not of whoever asks, and there is no "
+                          "proof that he may");
         const Status status = enter_by_chain(entering, given, token, visit);
         if (status != STATUS_DENIED || !asks_for_list(entering))
             return status;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/submission_check.h"
 
+#include <stdio.h>
+
 #include "ipld/dag_cbor.h"
 #include "task/computation.h"
 #include "task/reserved.h"
@@ -152,8 +154,7 @@ static Status check_subject(const struct gate *gate, const struct task *task,
     if (task->sub.len == 0 || text_equal(task->sub, text_of(gate->did.text)))
         return STATUS_OK;
     return gate_refuse(refusal, err, CHAIN_INVALID_SUBJECT, NULL, ".sub",
-                       "task %.*s is asked of somebody else",
-                       TEXT_ARG(task->label));
+                       "it is asked of somebody else");
 }
 
 /* A quota is somebody's: who was not told by the owner to use it may not, and
@@ -177,6 +178,19 @@ static Status check_quota_is_his(struct checking *checking,
     return gate_refuse(checking->refusal, checking->err, CHAIN_MATCH_ERROR,
                        invocation, ".args.quota",
                        "the owner's delegation does not tell to use it");
+}
+
+/* Puts the task in front of why not. */
+static Status name_task(const struct task *task, struct chain_refusal *refusal,
+                        struct error *err)
+{
+    char message[sizeof refusal->message];
+    if (refusal) {
+        memcpy(message, refusal->message, sizeof message);
+        snprintf(refusal->message, sizeof message, "task %.*s: %.120s",
+                 TEXT_ARG(task->label), message);
+    }
+    return fail_in(err, STATUS_DENIED, "task %.*s", TEXT_ARG(task->label));
 }
 
 Status submission_check_tasks(struct gate *gate,
@@ -205,8 +219,7 @@ Status submission_check_tasks(struct gate *gate,
         arena_reset(&checking.arena);
     }
     if (status == STATUS_DENIED)
-        status = fail_in(err, status, "task %.*s",
-                         TEXT_ARG(workflow->tasks[index - 1].label));
+        status = name_task(&workflow->tasks[index - 1], refusal, err);
     if (status == STATUS_OK && authorised && workflow->count > 0)
         status = check_quota_is_his(&checking, &workflow->tasks[0]);
     arena_deinit(&checking.arena);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "ipld/dag_json.h"
 #include "ucan/chain_parts.h"
 #include "ucan/revocation.h"
 
@@ -188,10 +189,29 @@ static Status check_command(const struct check *check, size_t index)
     return STATUS_OK;
 }
 
+enum { STATEMENT_MAX = 90 };
+
+/* As JSON, where it is short and plain; what is cut may end within a letter. */
+static void show_statement(const struct token *token, size_t index,
+                           char out[STATEMENT_MAX])
+{
+    struct buffer text;
+    const Value *statements = token->pol_value;
+    bool is_plain = index < statements->list.count;
+    buffer_init(&text, STATEMENT_MAX - 1);
+    is_plain = is_plain && dag_json_encode(&statements->list.items[index],
+                                           &text, NULL) == STATUS_OK;
+    for (size_t at = 0; is_plain && at < text.len; at++)
+        is_plain = text.data[at] >= ' ' && text.data[at] < 0x7f;
+    snprintf(out, STATEMENT_MAX, "%.*s", is_plain ? (int)text.len : 14,
+             is_plain ? (const char *)text.data : "this statement");
+    buffer_deinit(&text);
+}
+
 static Status check_policy(struct check *check, size_t index)
 {
     const struct token *token = check->tokens[index];
-    char field[32];
+    char field[32], statement[STATEMENT_MAX];
     size_t failed = 0;
     size_t *work = check->options->work ? check->options->work : &check->work;
     // What is not known yet is asked again when it is: chain_recheck().
@@ -199,8 +219,9 @@ static Status check_policy(struct check *check, size_t index)
                             check->options->unknown_context, work,
                             &failed) == POLICY_FALSE) {
         snprintf(field, sizeof field, ".pol[%zu]", failed);
+        show_statement(token, failed, statement);
         return chain_refuse(check, CHAIN_MATCH_ERROR, &token->cid, field,
-                            "the arguments do not match this statement");
+                            "not true: %s", statement);
     }
     held(check, index, CHAIN_MATCH_ERROR);
     return STATUS_OK;

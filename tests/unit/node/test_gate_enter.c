@@ -283,7 +283,7 @@ static void who_submitted_a_job_may_see_and_control_it(void **state)
          MAY_READ_JOB,
          true,
          false,
-         "InvalidSubject"},
+         "InvalidClaim"},
         {{.by = ben, .cmd = "/job/control", .args = "{\"job\":@J}"},
          MAY_CONTROL_JOB,
          true,
