@@ -21,7 +21,6 @@ static const char unit_head[] =
     "[Unit]\n"
     "Description=IPVM node: durable WebAssembly workflows\n"
     "Documentation=man:ipvm-node(1)\n"
-    "After=network.target\n"
     "\n"
     "[Service]\n"
     "Type=notify\n"

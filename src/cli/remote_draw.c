@@ -97,6 +97,32 @@ static bool draw_event(void *context, const Value *event)
     return true;
 }
 
+/* One that the memo answered at once has outputs, and no events of tasks. */
+static void draw_answers(struct drawing *drawing, const Value *job)
+{
+    const Value *outputs = field(job, TEXT("outputs"));
+    struct arena arena = {0};
+    const size_t count =
+        outputs && outputs->kind == VALUE_MAP ? outputs->map.count : 0;
+    for (size_t at = 0; drawing->done == 0 && at < count; at++) {
+        const struct value_entry *entry = &outputs->map.entries[at];
+        const ipvm_event event = {
+            .kind = IPVM_TASK_FINISHED,
+            .task = (uint32_t)at,
+            .label = arena_copy_text(&arena, entry->key).data,
+            .is_hit = true,
+            .is_ok = field_true(&entry->value, TEXT("ok")),
+            .end = "",
+            .text = "",
+            .done = (uint32_t)at + 1,
+            .total = (uint32_t)count,
+        };
+        if (field(&entry->value, TEXT("result")))
+            progress_event(drawing->progress, &event);
+    }
+    arena_deinit(&arena);
+}
+
 /* --- All of them --------------------------------------------------------- */
 
 /* Of one that is over: what it took, not how long we have looked. */
@@ -162,6 +188,8 @@ int remote_draw(struct node_client *client, const struct remote_drawing *what,
         code = remote_job_get(client, what->job, arena, out);
     if (code == EXIT_OK) {
         set_time(drawing.progress, out);
+        if (!what->as_json)
+            draw_answers(&drawing, out);
         if (!what->as_json)
             progress_finish(drawing.progress, remote_job_code(out) == EXIT_OK);
         code = say_how(&drawing, out);
