@@ -229,8 +229,8 @@ static bool refuse(struct request *request, bool is_nobody, const char *rule,
     if (is_nobody) {
         respond_header(request, "WWW-Authenticate", TEXT("Bearer"));
         respond_problem(request, 401, "not-authenticated",
-                        "this needs a token or a session; `ipvm node` prints "
-                        "a link for a browser");
+                        "this needs a token or a session, and one that was is "
+                        "over: `ipvm invite` prints a link for a browser");
     } else {
         respond_problem(request, 403, "denied", "%s%s%s", rule,
                         *words ? ": " : "", words);
@@ -268,7 +268,7 @@ static bool ask_gate(struct request *request)
     if (status == STATUS_OK)
         return true;
     if (status == STATUS_DENIED)
-        return refuse(request, asked.bearer.len == 0 && asked.cookie.len == 0,
+        return refuse(request, asked.bearer.len == 0,
                       chain_rule_name(refusal.rule),
                       *refusal.message ? refusal.message : err.message);
     respond_failure(request, NULL, status, &err);

@@ -151,7 +151,7 @@ static bool is_owner(struct request *request)
     };
     const Status status = gate_enter(node_gate(request->node), &asked,
                                      &request->principal, &refusal, &err);
-    const bool is_nobody = asked.bearer.len == 0 && asked.cookie.len == 0;
+    const bool is_nobody = asked.bearer.len == 0;
     if (status == STATUS_DENIED && is_nobody)
         respond_problem(request, 401, "not-authenticated",
                         "this needs a token or a session");
