@@ -62,6 +62,7 @@ static Status begin(struct active *active, struct error *err)
     const uint64_t fuel_left = fuel > used ? fuel - used : fuel > 0;
     struct quota_totals quota;
     quota_left(node->quotas, facts->quota, &quota);
+    active->fuel_max = least(fuel_left, quota.fuel);
     const struct run_options options = {
         .event = told_event,
         .context = active,
@@ -72,10 +73,10 @@ static Status begin(struct active *active, struct error *err)
             least(node->config.task_memory, facts->limits.memory),
         .memory_max =
             least(node->config.task_memory_max, facts->limits.memory),
-        .time_ms_max = least(
-            least(node->config.task_time_ms_max, facts->limits.time_ms),
-            quota.time_ms),
-        .fuel_max = least(fuel_left, quota.fuel),
+        .time_ms_max =
+            least(least(node->config.task_time_ms_max, facts->limits.time_ms),
+                  quota.time_ms),
+        .fuel_max = active->fuel_max,
         .memory_total = facts->limits.memory,
         .fresh = active->fresh,
         .authorise = told_authorise,

@@ -139,6 +139,7 @@ struct active {
     Did by;              /* the first of them */
     struct ranked timer; /* by the monotonic clock */
     uint64_t start_ns, step_ns, flush_ns, limit_ns; /* 0: none */
+    uint64_t fuel_max;                              /* of one task; 0: none */
     bool *fresh;                                    /* owned, or NULL */
     struct active_task *tasks;                      /* owned */
     uint32_t *untold; /* started, not told yet; owned */

@@ -157,6 +157,22 @@ static void count_cost(struct active *active,
     pthread_mutex_unlock(&node->lock);
 }
 
+/* Nobody says what a task took that was cut: the time since it began, and if
+ * its fuel was gone, what it had. */
+static void add_unsaid(const struct active *active, uint32_t task,
+                       const struct run_task_report *report,
+                       struct quota_used *used)
+{
+    const uint64_t started_ns = active->tasks[task].started_ns;
+    const uint64_t asked = active->workflow->tasks[task].limits.fuel;
+    const uint64_t most = active->fuel_max;
+    if (used->time_ns == 0 && started_ns > 0)
+        used->time_ns = clock_monotonic_ns() - started_ns;
+    if (used->fuel == 0 && report && report->state.out == OUT_END &&
+        report->state.end == END_LIMIT_FUEL)
+        used->fuel = asked > 0 && (most == 0 || asked < most) ? asked : most;
+}
+
 static void pay(struct active *active, uint32_t task,
                 const struct run_task_report *report)
 {
@@ -164,12 +180,13 @@ static void pay(struct active *active, uint32_t task,
     if (!active->tasks[task].is_paid)
         return;
     active->tasks[task].is_paid = false;
-    const struct quota_used used = {
+    struct quota_used used = {
         .time_ns = report ? report->cost.wall_ns : 0,
         .bytes = report ? report->stored_bytes : 0,
         .fuel = report ? report->cost.fuel : 0,
         .tasks = 1,
     };
+    add_unsaid(active, task, report, &used);
     quota_end(node->quotas, active->job->facts.quota, &used, NULL);
     node->quota_freed = active->has_paid = true;
 }
