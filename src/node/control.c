@@ -42,14 +42,26 @@ static void tell_by(struct node *node, struct job *job, Text kind,
 
 /* --- Verbs --------------------------------------------------------------- */
 
+static void tell_suspended(struct node *node, struct job *job, const Did *by,
+                           bool cut)
+{
+    struct event_draft draft = {.count = 0};
+    event_by(&draft, by);
+    if (cut)
+        event_put(&draft, TEXT("now"), value_bool(true));
+    event_tell(node, job, TEXT("suspended"), &draft);
+}
+
 static void suspend(struct node *node, struct job *job, struct word *word)
 {
     const bool cut = word->verb == NODE_SUSPEND_NOW;
-    if (job->state != JOB_SUSPENDED) {
+    const bool is_new = job->state != JOB_SUSPENDED;
+    if (is_new) {
         job_dequeue(node, job);
         job_set_state(node, job, JOB_SUSPENDED);
-        tell_by(node, job, TEXT("suspended"), &word->by);
     }
+    if (is_new || (cut && job->active))
+        tell_suspended(node, job, &word->by, cut);
     if (job->active) {
         active_stop(job->active, ACTIVE_SUSPENDS, NULL);
         run_suspend(job->active->run, cut);

@@ -82,7 +82,8 @@ Value *job_terms_value(const struct job_terms *terms, struct arena *arena);
  *                  worker?
  *   log        task?, level, text; dropped?
  *   alarm      task?, text
- *   suspended  | resumed | cancelled   by (DID)
+ *   suspended  by (DID); now? (bool): its running tasks were stopped
+ *   resumed    | cancelled   by (DID)
  *   retried    by (DID) or absent: by its policy; at_ms? when it will start
  *   succeeded  | failed                message?
  */
