@@ -87,7 +87,7 @@ export function toast(text, { href, link, isTrouble = false } = {}) {
     href && el('a', { href }, link),
   )
   document.getElementById('toasts').append(element)
-  setTimeout(() => element.remove(), isTrouble ? 12000 : 8000)
+  setTimeout(() => element.remove(), isTrouble ? 12000 : 5000)
 }
 
 export function button(text, onclick, options = {}) {

@@ -93,7 +93,6 @@ async function run(file, text) {
   })
   const { job } = await response.json()
   location.hash = jobHref(cidOf(job))
-  toast(`${file.name} is submitted`)
 }
 
 // Makes the whole page a place to drop files on.

@@ -58,7 +58,7 @@ function bytesField(name) {
       said.textContent = 'adding…'
       try {
         text.value = await addFile(file.files[0])
-        said.textContent = file.files[0].name
+        said.textContent = ''
       } catch (error) {
         said.textContent = error.message
       }

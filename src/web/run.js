@@ -39,12 +39,25 @@ const STATE_AFTER = new Map(
     failed: 'failed',
   }),
 )
+// What is forgotten of a task that starts anew.
+const OF_A_RUN = [
+  'by',
+  'ok',
+  'end',
+  'message',
+  'result',
+  'started_at',
+  'ended_at',
+  'run_ns',
+  'queued_ns',
+]
 const FROM_MEMO = new Set(['memo', 'merge', 'believed'])
 const LOGS_MAX = 5000
 
 // From what the graph or an event says of a task.
 export function taskState({ state, by, ok, end }) {
-  if (by === 'nothing') return end && end !== 'cancelled' ? 'failed' : 'skipped'
+  if (end === 'cancelled' || (by === 'nothing' && !end)) return 'skipped'
+  if (by === 'nothing') return 'failed'
   if (by !== undefined && ok === false) return 'failed'
   if (by !== undefined) return FROM_MEMO.has(by) ? 'hit' : 'ran'
   if (end) return 'failed'
@@ -92,6 +105,9 @@ export class Run {
     this.seq = Math.max(this.seq, seq)
     const kind = String(event.kind)
     switch (kind) {
+      case 'suspended':
+        if (event.now) this.#stopped(['running'])
+        break
       case 'started':
         this.#started(event)
         break
@@ -135,24 +151,20 @@ export class Run {
       }
   }
 
-  // Another attempt: what did not come out well is to be done again.
+  // A new start: what did not come out well before is to be done again.
   #started(event) {
-    if ((event.attempt ?? 1) <= 1) return
-    for (const task of this.tasks)
-      if (['failed', 'running', 'skipped'].includes(task.state)) {
-        task.state = 'waiting'
-        for (const key of [
-          'by',
-          'ok',
-          'end',
-          'message',
-          'result',
-          'started_at',
-          'ended_at',
-        ])
-          delete task[key]
-        this.changed.add(task.index)
-      }
+    const again = (event.attempt ?? 1) > 1
+    this.#stopped(again ? ['running', 'failed', 'skipped'] : ['running'])
+  }
+
+  // Tasks in these states are as if they had never begun.
+  #stopped(states) {
+    for (const task of this.tasks) {
+      if (!states.includes(task.state)) continue
+      task.state = 'waiting'
+      for (const key of OF_A_RUN) delete task[key]
+      this.changed.add(task.index)
+    }
   }
 
   #compiling(event) {

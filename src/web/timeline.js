@@ -172,7 +172,7 @@ function words(task) {
   return parts.join(', ')
 }
 
-function paintAll({ canvas, place, rows, chosen }, spans) {
+function paintAll({ canvas, place, rows, chosen, isByTask }, spans) {
   const colour = colours(canvas)
   const { context, width, height } = sharp(canvas)
   const x = (when) => GUTTER + (when - place.from) * place.scale - place.left
@@ -197,7 +197,7 @@ function paintAll({ canvas, place, rows, chosen }, spans) {
   const y = (row) => AXIS + row * ROW - place.top
   for (let row = first; row < last; row++)
     for (const entry of rows[row].bars)
-      bar(context, entry, { y: y(row), width, colour, x, chosen })
+      bar(context, entry, { y: y(row), width, colour, x, chosen, isByTask })
   context.restore()
   context.fillStyle = colour.back
   context.fillRect(0, AXIS, GUTTER - 6, height)
@@ -213,7 +213,7 @@ const shorten = (name) => (name.length > 17 ? `${name.slice(0, 16)}…` : name)
 function bar(
   context,
   { task, queued, from, to },
-  { y, width, colour, x, chosen },
+  { y, width, colour, x, chosen, isByTask },
 ) {
   const [a, b, c] = [x(queued), x(from), x(to)]
   if (c < GUTTER - 10 || a > width) return
@@ -233,7 +233,7 @@ function bar(
     context.fill()
     return
   }
-  if (b - a > 0.5) {
+  if (isByTask && b - a > 0.5) {
     context.fillStyle = colour.queue
     context.fillRect(a, top + high / 2 - 2, b - a, 4)
   }

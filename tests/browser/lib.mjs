@@ -40,6 +40,7 @@ export function equal(what, got, wanted) {
 // Runs one test; whatever it throws is its failure.
 export async function test(what, body) {
   const before = failed
+  const start = performance.now()
   try {
     await body()
   } catch (error) {
@@ -50,6 +51,8 @@ export async function test(what, body) {
     )
     return
   }
+  if (process.env.IPVM_TIMES)
+    console.log(`  ${Math.round(performance.now() - start)} ms: ${what}`)
   if (failed === before) check(what, true)
 }
 

@@ -98,7 +98,7 @@ await test('a session changes nothing without the header', async () => {
 
 // --- A run, from files dropped on the page ---------------------------------------------
 
-async function drop(title, names) {
+async function drop(title, names, state = 'succeeded') {
   const files = await Promise.all(
     names.map(async (name) => [
       name.split('/').at(-1),
@@ -127,7 +127,7 @@ async function drop(title, names) {
     .waitFor({ timeout: LONG_MS })
   await page
     .locator('.job-head .chip')
-    .getByText('succeeded')
+    .getByText(state)
     .waitFor({ timeout: LONG_MS })
 }
 
@@ -200,6 +200,34 @@ await test('a thousand tasks', async () => {
   await page.getByRole('tab', { name: 'Time line' }).click()
   await picture(page, 'node-primes-time')
 })
+await test('a running job is suspended, resumed, cancelled, retried', async () => {
+  await drop('slow', ['primes/slow.yaml', 'primes/primes.wasm'], 'running')
+  const becomes = (state) =>
+    page.locator('.job-head .chip').getByText(state).waitFor()
+  const press = (name) =>
+    page.getByRole('button', { name, exact: true }).click()
+  await press('Suspend')
+  await press('Cut them now')
+  await becomes('suspended')
+  await page
+    .locator('.task[aria-label^="slow,"]:not([data-state="running"])')
+    .waitFor()
+  await press('Resume')
+  await becomes('running')
+  await page
+    .locator('.task[aria-label^="slow,"][data-state="running"]')
+    .waitFor()
+  for (const again of [true, false]) {
+    await press('Cancel')
+    await press('Cancel the job')
+    await becomes('cancelled')
+    if (again) await press('Retry')
+    if (again) await becomes('running')
+  }
+  await page.getByRole('tab', { name: 'Log' }).click()
+  await page.getByText('resumed').waitFor()
+  await picture(page, 'node-cancelled')
+})
 await test('a call by a form', async () => {
   await page.goto(`${origin}/#/jobs`)
   await page
@@ -220,7 +248,7 @@ await test('a call by a form', async () => {
     ['height', '48'],
   ])
     await page.getByLabel(name, { exact: true }).fill(value)
-  await page.locator('.bytes-field .faint').getByText('cat.png').waitFor()
+  await until(page, () => document.querySelector('.bytes-field input').value)
   await picture(page, 'node-call')
   await page.getByRole('button', { name: 'Call', exact: true }).click()
   await page.locator('.results img.picture').waitFor({ timeout: LONG_MS })

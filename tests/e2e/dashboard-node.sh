@@ -9,6 +9,13 @@ need_browser
 mkdir examples
 cp -r "$ROOT/examples/photo" "$ROOT/examples/primes" examples
 "$ROOT/examples/primes/make-manifest.sh" 512 200 > examples/primes/primes.yaml
+cat > examples/primes/slow.yaml << 'END'
+ipvm: "1.0"
+name: slow
+tasks:
+  slow: {run: "primes.wasm#count", args: [0, 4000000000], limits: {time: 60s}}
+  after: {run: "primes.wasm#add", args: [!ok slow, 1]}
+END
 
 "$IPVM" node --port 0 > node.out 2> node.err &
 node=$!
