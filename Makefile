@@ -286,7 +286,7 @@ TSAN_DIRS := tests/unit/base/ tests/unit/crypto/ tests/unit/store/ \
   tests/unit/content/ tests/unit/run/
 TSAN_TESTS := $(filter $(TSAN_DIRS:%=%%),$(TEST_SOURCES:%.c=%))
 TSAN_PROGRAMS := $(filter $(TSAN_DIRS:%=%%),$(TEST_PROGRAM_SOURCES:%.c=%))
-SCRIPTS := $(filter-out %/lib.sh %/peers.sh,$(wildcard tests/e2e/*.sh tests/conformance/*.sh))
+SCRIPTS := $(filter-out %/lib.sh %/peers.sh %/serving.sh,$(wildcard tests/e2e/*.sh tests/conformance/*.sh))
 
 check: ## every test: units, property, simulation, corpus, end to end
 	@tools/setup.sh test

@@ -64,13 +64,14 @@ static const struct route_answer raw_block[] = {
 static const struct route_answer block_answers[] = {
     {201, "application/json", "{\"cid\", \"size\"}: durable"},
     {413, "application/problem+json", "longer than a block may be"},
-    {422, "application/problem+json",
-     "other bytes than the CID's, or malformed"},
+    {400, "application/problem+json", "malformed for its codec"},
+    {422, "application/problem+json", "other bytes than the CID's"},
     {0},
 };
 
 static const struct route_answer file_answers[] = {
     {201, "application/json", "{\"cid\", \"size\", \"name\"?}: durable"},
+    {503, "application/problem+json", "too many uploads at once"},
     {0},
 };
 
