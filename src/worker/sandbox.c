@@ -268,9 +268,14 @@ static void enter_landlock(void)
     close(file);
 }
 
+/* One that is lower already cannot be raised, and need not be. */
 static Status set_limit(int which, uint64_t value, struct error *err)
 {
-    const struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
+    struct rlimit limit;
+    if (getrlimit((__rlimit_resource_t)which, &limit) == 0 &&
+        limit.rlim_max < value)
+        value = limit.rlim_max;
+    limit = (struct rlimit){.rlim_cur = value, .rlim_max = value};
     if (setrlimit((__rlimit_resource_t)which, &limit) != 0)
         return fail_errno(err, errno, "cannot set resource limit %d", which);
     return STATUS_OK;
