@@ -17,6 +17,7 @@
 #include "cli/block_input.h"
 #include "cli/keys.h"
 #include "cli/node_file.h"
+#include "cli/node_settings.h"
 #include "cli/node_unit.h"
 #include "cli/output.h"
 #include "cli/service_notice.h"
@@ -54,7 +55,8 @@ static const struct option node_options[] = {
                       "write a systemd user unit, say what to run next, and "
                       "end"},
     [NODE_HOMESTAR] = {0, "homestar", "PORT",
-                       "serve Homestar's interface there, too"},
+                       "serve Homestar's interface there, too; 0 is any free "
+                       "port"},
     [NODE_PUBLIC_GATEWAY] = {0, "public-gateway", NULL,
                              "anybody may read content by CID"},
     {0, NULL, NULL, NULL},
@@ -75,25 +77,12 @@ struct serving {
 
 /* --- Settings ------------------------------------------------------------ */
 
-/* False: there is no place for one. */
-static bool config_path(char *out, size_t room)
-{
-    const char *base = getenv("XDG_CONFIG_HOME"), *below = "/ipvm/node.yaml";
-    if (!base || !*base) {
-        base = getenv("HOME");
-        below = "/.config/ipvm/node.yaml";
-    }
-    const int len =
-        base && *base ? snprintf(out, room, "%s%s", base, below) : -1;
-    return len >= 0 && (size_t)len < room;
-}
-
 static int read_file(struct cli *cli, struct node_config *config)
 {
     const char *named = cli_value(cli, NODE_CONFIG);
     char usual[4096];
     struct error err = {0};
-    if (!named && !config_path(usual, sizeof usual))
+    if (!named && !node_settings_path(usual, sizeof usual))
         return EXIT_OK;
     const Status status =
         node_config_read(named ? named : usual, config, &err);
@@ -208,6 +197,10 @@ static Status open_service(struct serving *serving, struct error *err)
     TRY(node_open(serving->store, serving->key, &serving->config,
                   &serving->node, err));
     TRY(http_open(serving->node, &serving->http, err));
+    // With the option, 0 is any free port.
+    if (serving->config.homestar_port > 0 ||
+        cli_flag(serving->cli, NODE_HOMESTAR))
+        TRY(homestar_open(serving->node, &serving->homestar, err));
     if (serving->config.homestar_port != 0)
         TRY(homestar_open(serving->node, &serving->homestar, err));
     make_url(serving);
@@ -235,6 +228,8 @@ static void close_all(struct serving *serving)
     if (serving->file.url[0])
         node_file_remove(serving->path);
     homestar_close(serving->homestar);
+    if (serving->homestar)
+        homestar_close(serving->homestar);
     if (serving->http)
         http_close(serving->http);
     if (serving->node)
@@ -245,7 +240,17 @@ static void close_all(struct serving *serving)
 
 /* --- Serving ------------------------------------------------------------- */
 
-static void print_value(const struct serving *serving, const char *link)
+/* "ws://127.0.0.1:9000", or empty. */
+static void homestar_url(const struct serving *serving, char out[64])
+{
+    out[0] = '\0';
+    if (serving->homestar)
+        snprintf(out, 64, "ws://127.0.0.1:%u",
+                 homestar_port(serving->homestar));
+}
+
+static void print_value(const struct serving *serving, const char *link,
+                        const char *homestar)
 {
     struct arena arena = {0};
     const struct value_entry entries[] = {
@@ -253,8 +258,9 @@ static void print_value(const struct serving *serving, const char *link)
         {TEXT("did"), value_text(text_of(serving->file.did.text))},
         {TEXT("pid"), value_int(serving->file.pid)},
         {TEXT("url"), value_text(text_of(serving->file.url))},
+        {TEXT("homestar"), value_text(text_of(homestar))},
     };
-    const Value value = value_map(&arena, entries, 4);
+    const Value value = value_map(&arena, entries, homestar[0] ? 5 : 4);
     output_json(&value);
     arena_deinit(&arena);
 }
@@ -263,21 +269,24 @@ static void greet(const struct serving *serving)
 {
     const struct cli *cli = serving->cli;
     char secret[SECRET_TEXT_MAX], link[NODE_URL_MAX + SECRET_TEXT_MAX + 16];
+    char homestar[64];
     gate_invite(node_gate(serving->node), secret);
     snprintf(link, sizeof link, "%s/#token=%s", serving->file.url, secret);
+    homestar_url(serving, homestar);
     if (cli->json) {
-        print_value(serving, link);
+        print_value(serving, link, homestar);
     } else {
         printf("node       %s\n", serving->file.did.text);
         printf("address    %s\n", serving->file.url);
+        if (homestar[0])
+            printf("homestar   %s\n", homestar);
         printf("dashboard  %s%s%s\n", style(cli->color, STYLE_BOLD), link,
                style(cli->color, STYLE_NONE));
         if (!cli->quiet)
             printf("           (good once, for ten minutes; `ipvm invite` "
                    "gives another)\n");
-        if (serving->homestar)
-            printf("homestar   ws://127.0.0.1:%u\n",
-                   homestar_port(serving->homestar));
+        if (homestar[0])
+            printf("homestar   %s\n", homestar);
     }
     fflush(stdout);
 }

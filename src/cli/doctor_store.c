@@ -13,6 +13,7 @@
 #include "cli/doctor.h"
 #include "cli/field.h"
 #include "cli/node_file.h"
+#include "cli/node_settings.h"
 #include "cli/output.h"
 #include "ipld/dag_json.h"
 #include "ipvm.h"
@@ -180,7 +181,7 @@ static void ask_node(struct doctor *doctor, const struct node_file *file)
     char url[NODE_URL_MAX + 16];
     snprintf(url, sizeof url, "%s/healthz", file->url);
     const struct http_client_request request = {
-        .method = "GET", .url = url, .timeout_ms = 5000};
+        .method = "GET", .url = url, .timeout_ms = 3000};
     if (http_client_ask(client, &request, &answer, &err) == STATUS_OK)
         look_at_health(doctor, file, &answer);
     else
@@ -193,21 +194,51 @@ static void ask_node(struct doctor *doctor, const struct node_file *file)
     http_client_free(client);
 }
 
-/* Whether one could be started. */
-static void look_at_port(struct doctor *doctor)
+/* As a node would read them. False: it would not start. */
+static bool read_settings(struct doctor *doctor, struct node_config *config)
 {
-    struct node_config config;
-    node_config_default(&config);
-    struct sockaddr_in address = {
+    char path[4096];
+    struct error err = {0};
+    Status status = STATUS_NOT_FOUND;
+    node_config_default(config);
+    if (node_settings_path(path, sizeof path))
+        status = node_config_read(path, config, &err);
+    if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+        return true;
+    doctor_found(doctor, HEALTH_WRONG, "node",
+                 "mend it; `ipvm node --print-config` has every setting",
+                 "it would not start: %s", err.message);
+    return false;
+}
+
+/* Zero, or why not. */
+static int try_port(uint16_t port)
+{
+    const struct sockaddr_in address = {
         .sin_family = AF_INET,
-        .sin_port = htons(config.port),
+        .sin_port = htons(port),
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
     };
     const int one = 1;
     const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (listener < 0)
+        return errno;
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (listener >= 0 &&
-        bind(listener, (const struct sockaddr *)&address, sizeof address) == 0)
+    const bool is_free =
+        bind(listener, (const struct sockaddr *)&address, sizeof address) == 0;
+    const int why = errno;
+    close(listener);
+    return is_free ? 0 : why;
+}
+
+/* Whether one could be started. */
+static void look_at_port(struct doctor *doctor)
+{
+    struct node_config config;
+    if (!read_settings(doctor, &config))
+        return;
+    const int why = try_port(config.port);
+    if (why == 0)
         doctor_found(doctor, HEALTH_FINE, "node", NULL,
                      "none runs on this store; port %u is free for one "
                      "(`ipvm node`)",
@@ -217,9 +248,7 @@ static void look_at_port(struct doctor *doctor)
                      "give yours another: `ipvm node --port 0`, or port: in "
                      "~/.config/ipvm/node.yaml",
                      "none runs on this store, and port %u is taken: %s",
-                     config.port, strerror(errno));
-    if (listener >= 0)
-        close(listener);
+                     config.port, strerror(why));
 }
 
 void doctor_look_at_node(struct doctor *doctor)

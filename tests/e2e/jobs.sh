@@ -199,7 +199,7 @@ expect_code 3 "the beginning of many" ipvm job bafyrei
 expect_error 'write more of it'
 expect_code 3 "a CID of content" ipvm job bafkreifzjut3te7nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e
 expect_code 3 "what is no id" ipvm job ../jobs
-expect_code 2 "a state that is none" ipvm jobs --state done
+expect_code 2 "a state that is none" ipvm jobs --state "done"
 expect_code 2 "times that are none" ipvm submit "$photo" --at tomorrow
 expect_code 4 "a workflow that is not there" ipvm submit nowhere.yaml
 
