@@ -201,8 +201,6 @@ static Status open_service(struct serving *serving, struct error *err)
     if (serving->config.homestar_port > 0 ||
         cli_flag(serving->cli, NODE_HOMESTAR))
         TRY(homestar_open(serving->node, &serving->homestar, err));
-    if (serving->config.homestar_port != 0)
-        TRY(homestar_open(serving->node, &serving->homestar, err));
     make_url(serving);
     serving->file.did = *node_did(serving->node);
     serving->file.pid = getpid();
@@ -228,8 +226,6 @@ static void close_all(struct serving *serving)
     if (serving->file.url[0])
         node_file_remove(serving->path);
     homestar_close(serving->homestar);
-    if (serving->homestar)
-        homestar_close(serving->homestar);
     if (serving->http)
         http_close(serving->http);
     if (serving->node)
@@ -285,8 +281,6 @@ static void greet(const struct serving *serving)
         if (!cli->quiet)
             printf("           (good once, for ten minutes; `ipvm invite` "
                    "gives another)\n");
-        if (homestar[0])
-            printf("homestar   %s\n", homestar);
     }
     fflush(stdout);
 }
