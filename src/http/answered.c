@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/answered.h"
 
+#include "http/server.h"
 #include "http/url.h"
 
 void answered_told(void *context, const struct node_answer *answer)
@@ -46,6 +47,8 @@ RequestStep answered_step(struct request *request)
     if (answer->status != STATUS_OK)
         return respond_refused(request, answer);
     int status = answered->status;
+    if (status == 0 && answer->is_new)
+        otlp_follow(server_otlp(request->http), &answer->job);
     if (status == 0)
         status = answer->is_new ? 201 : 200;
     if (answered->wait.until_ns > 0) {

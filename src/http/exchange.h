@@ -65,6 +65,7 @@ struct http {
     bool is_local; /* listens on loopback: Host is checked */
     struct addresses *addresses;
     struct desk *desk;
+    struct otlp *otlp; /* NULL: nobody wants traces */
     struct http_counts counts;
     _Atomic bool stops; /* nobody may wait any more */
 

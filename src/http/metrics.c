@@ -92,6 +92,10 @@ static const struct metric of_server[] = {
      "connections that sent too slowly", OF_SERVER(connections_cut), false},
     {"http_watchers", "gauge", "open event streams", OF_SERVER(watchers),
      false},
+    {"otlp_spans_total", "counter", "spans that a collector took",
+     OF_SERVER(otlp.sent), false},
+    {"otlp_spans_dropped_total", "counter", "spans that no collector took",
+     OF_SERVER(otlp.dropped), false},
 };
 
 static void add_metrics(struct buffer *out, const struct metric *metrics,

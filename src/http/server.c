@@ -168,6 +168,7 @@ static void http_free(struct http *http)
 {
     clock_stop(http);
     desk_close(http->desk);
+    otlp_close(http->otlp);
     addresses_free(http->addresses);
     free(http);
 }
@@ -181,6 +182,8 @@ Status http_open(struct node *node, struct http **out, struct error *err)
                                     config->requests_per_second);
     http->desk = desk_open(node_store(node));
     clock_start(http);
+    if (*config->otlp)
+        http->otlp = otlp_open(node, config->otlp);
     const Status status = start(http, err);
     if (status != STATUS_OK) {
         http_free(http);
@@ -213,6 +216,11 @@ bool server_stops(const struct http *http)
     return atomic_load(&http->stops);
 }
 
+struct otlp *server_otlp(const struct http *http)
+{
+    return http->otlp;
+}
+
 struct desk *server_desk(const struct http *http)
 {
     return http->desk;
@@ -237,6 +245,7 @@ void server_count(const struct http *http, struct server_counts *out)
         .connections_cut = atomic_load(&counts->cut),
         .watchers = atomic_load(&counts->watchers),
     };
+    otlp_count(http->otlp, &out->otlp);
     for (int index = 0; index < 6; index++)
         out->by_class[index] = atomic_load(&counts->by_class[index]);
 }
