@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 
-enum { BACKLOG = 64, TICK_MS = 1000 };
+enum { BACKLOG = 64, TICK_MS = 1000, SOON_MS = 10 };
 
 void homestar_wake(struct homestar *homestar)
 {
@@ -122,7 +122,7 @@ static void wait_for_all(struct homestar *homestar, struct polls *polls)
             events |= POLLOUT;
         add_poll(polls, each->socket, events, each);
     }
-    poll(polls->items, polls->count, TICK_MS);
+    poll(polls->items, polls->count, homestar->is_soon ? SOON_MS : TICK_MS);
 }
 
 static void serve_ready(struct polls *polls)
@@ -169,9 +169,10 @@ static void *serve(void *context)
                 accept_all(homestar, homestar->listeners[index]);
         subscription_land(homestar);
         const uint64_t now_ns = clock_monotonic_ns();
+        homestar->is_soon = false;
         for (struct connection *each = homestar->connections; each;
              each = each->next) {
-            subscription_tell(each);
+            subscription_tell(each, now_ns);
             connection_tick(each, now_ns);
         }
         free_gone(homestar);

@@ -29,6 +29,7 @@ enum {
     LINGER_MS = 2000,
     PING_AFTER_MS = 30000,
     SILENT_MAX_MS = 90000,
+    FIRST_NOTICE_MS = 50, /* after the answer to its request */
     OUT_ENOUGH = 1 << 20, /* more is written when that is gone */
     OUT_MAX = 128 << 20,
 };
@@ -69,6 +70,7 @@ struct homestar {
     atomic_bool is_closing;
     struct connection *connections;
     unsigned connection_count;
+    bool is_soon; /* something is to be told shortly */
 
     pthread_mutex_t lock;          /* of the two below */
     struct subscription *answered; /* by the desk or the node */
@@ -123,7 +125,8 @@ bool subscription_end(struct connection *connection, Text id);
 void subscription_end_all(struct connection *connection);
 /* Those that the desk or the node answered. */
 void subscription_land(struct homestar *homestar);
-/* Tells what there is to be told, as far as there is room. */
-void subscription_tell(struct connection *connection);
+/* Tells what there is to be told, as far as there is room. Sets is_soon where it
+ * is too early. */
+void subscription_tell(struct connection *connection, uint64_t now_ns);
 
 #endif

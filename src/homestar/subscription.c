@@ -15,6 +15,7 @@
  * the rest. */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "homestar/notice.h"
 #include "homestar/server.h"
 #include "ipld/dag_cbor.h"
@@ -53,6 +54,7 @@ struct subscription {
     struct workflow *workflow; /* owned */
     struct homestar_names names;
 
+    uint64_t answered_ns;
     struct node_watch *watch;
     atomic_bool is_woken;
     struct known *tasks; /* as many as names.count */
@@ -329,6 +331,7 @@ static void answer_id(struct subscription *subscription)
     subscription->tasks =
         arena_array(&subscription->arena, subscription->names.count,
                     sizeof *subscription->tasks);
+    subscription->answered_ns = clock_monotonic_ns();
     atomic_store(&subscription->is_woken, true);
     subscription->watch = node_watch(subscription->homestar->node,
                                      &subscription->job, woken, subscription);
@@ -505,12 +508,25 @@ static bool tell_next(struct subscription *subscription)
     return false;
 }
 
-void subscription_tell(struct connection *connection)
+/* Clients listen for notices once they have read the answer; a notice that
+ * comes in the same packet is lost on some. */
+static bool is_too_early(const struct subscription *subscription,
+                         uint64_t now_ns)
+{
+    return now_ns <
+           subscription->answered_ns + (uint64_t)FIRST_NOTICE_MS * 1000000;
+}
+
+void subscription_tell(struct connection *connection, uint64_t now_ns)
 {
     for (struct subscription *each = connection->subscriptions; each;
          each = each->next) {
         if (each->is_in_flight || each->is_idle)
             continue;
+        if (is_too_early(each, now_ns)) {
+            connection->homestar->is_soon = true;
+            continue;
+        }
         read_events(each);
         while (connection_has_room(connection) && tell_next(each))
             ;
