@@ -78,6 +78,8 @@ static void print_line(struct logging *logging, const Value *event)
 static bool take_line(void *context, const Value *event)
 {
     struct logging *logging = context;
+    if (!event)
+        return true;
     const Text kind = field_text(event, TEXT("kind"));
     const Text task = field_text(event, TEXT("task"));
     const bool is_line =

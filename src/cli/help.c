@@ -22,6 +22,7 @@ static const char environment[] =
     "IPVM_STORE     the store's directory (else $XDG_DATA_HOME/ipvm, else\n"
     "               ~/.local/share/ipvm)\n"
     "IPVM_WORKER    path of the ipvm-worker program\n"
+    "SSL_CERT_FILE  authorities for https, instead of the system's\n"
     "NO_COLOR       no colours\n";
 
 static void print_summary(const struct command *command, const char *name,

@@ -302,9 +302,24 @@ void node_client_close(struct node_client *client)
 
 /* --- Asking -------------------------------------------------------------- */
 
+/* What is asked, for libcurl's door: its functions get one context. */
+static bool sink_piece(void *context, const void *data, size_t len)
+{
+    const struct node_ask *ask = context;
+    return ask->sink(ask->context, data, len);
+}
+
+static long read_piece(void *context, void *data, size_t max)
+{
+    const struct node_ask *ask = context;
+    return ask->read(ask->context, data, max);
+}
+
 static bool is_interrupted(void *context)
 {
-    (void)context;
+    const struct node_ask *ask = context;
+    if (ask->tick)
+        ask->tick(ask->context);
     return node_client_interrupted();
 }
 
@@ -332,16 +347,17 @@ static Status send(struct node_client *client, const struct node_ask *ask,
             arena_format(&arena, "Last-Event-ID: %s", ask->last_id).data;
     // What streams may take as long as it goes on.
     const bool is_streamed = ask->sink || ask->read;
+    struct node_ask asked = *ask;
     const struct http_client_request request = {
         .method = ask->method,
         .url = arena_format(&arena, "%s%s", client->url, ask->path).data,
         .headers = headers,
         .body = ask->body,
-        .read = ask->read,
+        .read = ask->read ? read_piece : NULL,
         .read_len = ask->read_len,
-        .sink = ask->sink,
+        .sink = ask->sink ? sink_piece : NULL,
         .is_stopped = is_interrupted,
-        .context = ask->context,
+        .context = &asked,
         .timeout_ms = is_streamed ? 0 : ANSWER_MS + ask->wait_ms,
     };
     const Status status = http_client_ask(client->http, &request, out, err);

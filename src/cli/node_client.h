@@ -55,6 +55,7 @@ struct node_ask {
     long (*read)(void *context, void *data, size_t max);
     uint64_t read_len;
     bool (*sink)(void *context, const void *data, size_t len);
+    void (*tick)(void *context); /* called once a second, or NULL */
     void *context;
     const char *accept;  /* NULL: application/json */
     const char *last_id; /* of an event stream, or NULL */

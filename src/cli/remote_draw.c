@@ -80,7 +80,12 @@ static bool draw_event(void *context, const Value *event)
 {
     struct drawing *drawing = context;
     struct arena arena = {0};
-    ipvm_event drawn;
+    ipvm_event drawn = {
+        .kind = IPVM_TICK, .done = drawing->done, .total = drawing->total};
+    if (!event) {
+        progress_event(drawing->progress, &drawn);
+        return true;
+    }
     if (drawing->as_json) {
         output_json(event);
         fflush(stdout);

@@ -200,6 +200,13 @@ static bool take_piece(void *context, const void *data, size_t len)
            STATUS_OK;
 }
 
+static void tick(void *context)
+{
+    struct following *following = context;
+    if (!following->has_enough)
+        following->has_enough = !following->each(following->context, NULL);
+}
+
 static Status ask_for_events(struct following *following,
                              struct http_client_answer *answer,
                              struct error *err)
@@ -214,6 +221,7 @@ static Status ask_for_events(struct following *following,
         .job = following->job,
         .accept = "text/event-stream",
         .sink = take_piece,
+        .tick = tick,
         .context = following,
     };
     event_stream_restart(&following->stream);

@@ -22,7 +22,8 @@ int remote_job_code(const Value *job);
 /* "/v1/jobs/ID" and what is behind it. */
 Text remote_job_path(struct arena *arena, const char *job, const char *rest);
 
-/* Told of each event (node/job.h) in order, once. False: enough. */
+/* Told of each event (node/job.h) in order, once, and with NULL now and then
+ * that there is none. False: enough. */
 typedef bool RemoteEvent(void *context, const Value *event);
 /* Follows it until it is over or `each` has enough. A node that went away is
  * waited for. EXIT_INTERRUPTED: Ctrl-C; nothing is said of that. */
