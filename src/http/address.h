@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* address.h - what each address has open and how often it asks. A bounded
- * table: who has nothing open and was quiet is forgotten. Addresses of IPv6 count
- * by their network of 64 bits. Thread: any; does its own locking. */
+ * table: who has nothing open and was quiet is forgotten. Addresses of IPv6
+ * count by their network of 64 bits. Thread: any; does its own locking. */
 #ifndef IPVM_HTTP_ADDRESS_H
 #define IPVM_HTTP_ADDRESS_H
 

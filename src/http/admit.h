@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* admit.h - what is checked of every request before its handler sees it: host,
- * rate, sizes, route, method, type of the body, and the gate's word. Thread: the
- * connection's. */
+ * rate, sizes, route, method, type of the body, and the gate's word.
+ * Thread: the connection's. */
 #ifndef IPVM_HTTP_ADMIT_H
 #define IPVM_HTTP_ADMIT_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* at_desk.h - the part of a request that is done at the desk (desk.h), while its
- * connection waits. Thread: the request's; `perform` the desk's. */
+/* at_desk.h - the part of a request that is done at the desk (desk.h), while
+ * its connection waits. Thread: the request's; `perform` the desk's. */
 #ifndef IPVM_HTTP_AT_DESK_H
 #define IPVM_HTTP_AT_DESK_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* clock.c - what happens by itself: waits come to their end, and connections that
- * send too slowly are cut. One thread looks ten times a second, as long as there
- * is anything to look at. */
+/* clock.c - what happens by itself: waits come to their end, and connections
+ * that send too slowly are cut. One thread looks ten times a second, as long as
+ * there is anything to look at. */
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -18,9 +18,9 @@ static void waiter_remove(struct http *http, struct waiter *waiter)
     http->suspended--;
 }
 
-/* Under the lock, so that no request goes away meanwhile. It takes itself out of
- * the ring when it runs. Who waits without a bound is sure to be told, and by
- * one only, who touches it last: he is left alone. */
+/* Under the lock, so that no request goes away meanwhile. It takes itself out
+ * of the ring when it runs. Who waits without a bound is sure to be told, and
+ * by one only, who touches it last: he is left alone. */
 static void wake_late(struct http *http, uint64_t now_ns)
 {
     struct waiter *ring = &http->waiters;

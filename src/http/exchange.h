@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* exchange.h - the server's own: one request between libmicrohttpd and its
- * handler. Only server.c, exchange.c, request.c and response.c know that library.
+ * handler. Only who includes this knows that library.
  *
  *                    step WAITS                request_wake()
  *     RUNNING ───────────────────▶ SUSPENDED ──────────────────▶ RUNNING

@@ -12,7 +12,7 @@
 struct sending {
     struct car_part *part; /* owned */
     Bytes piece;           /* of it, what is left */
-    size_t left;           /* of it, while the part rests */
+    size_t len, left;      /* of it, while the part rests */
     bool holds;
 };
 
@@ -81,8 +81,11 @@ static Text etag_of(struct gateway *gateway,
 static Status next_piece(struct sending *sending)
 {
     Bytes *piece = &sending->piece;
-    if (sending->left == 0)
-        return car_part_next(sending->part, piece, NULL);
+    if (sending->left == 0) {
+        TRY(car_part_next(sending->part, piece, NULL));
+        sending->len = piece->len;
+        return STATUS_OK;
+    }
     TRY(car_part_again(sending->part, piece, NULL));
     *piece = bytes_from(*piece, piece->len - sending->left);
     sending->left = 0;
@@ -96,6 +99,23 @@ static void rest(struct sending *sending)
     car_part_rest(sending->part);
 }
 
+/* The next bytes of a block that is not held; 0: they are of something else. */
+static long read_resting(struct request *request, void *out, size_t max)
+{
+    struct sending *sending = request->state;
+    const size_t len = sending->left < max ? sending->left : max;
+    size_t got;
+    Cid cid;
+    if (len == 0 || !car_part_is_block(sending->part, &cid))
+        return 0;
+    if (store_read(request->store, &cid, sending->len - sending->left, out,
+                   len, &got, NULL) != STATUS_OK ||
+        got != len)
+        return PULL_BROKEN;
+    sending->left -= len;
+    return (long)len;
+}
+
 static long pull_car(struct request *request, uint64_t at, void *out,
                      size_t max)
 {
@@ -103,6 +123,9 @@ static long pull_car(struct request *request, uint64_t at, void *out,
     uint8_t *room = out;
     size_t len = 0;
     (void)at;
+    const long resting = read_resting(request, out, max);
+    if (resting != 0)
+        return resting;
     while (len < max) {
         if (sending->piece.len == 0 && next_piece(sending) != STATUS_OK)
             return PULL_BROKEN;

@@ -12,8 +12,8 @@
 
 struct http;
 
-/* Listens as the node's configuration says. The node is borrowed. STATUS_BUSY: the
- * port is taken. */
+/* Listens as the node's configuration says. The node is borrowed.
+ * STATUS_BUSY: the port is taken. */
 Status http_open(struct node *node, struct http **out, struct error *err);
 void http_close(struct http *http);
 uint16_t http_port(const struct http *http);

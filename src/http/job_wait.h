@@ -16,8 +16,8 @@ struct job_wait {
 
 /* Reads ?wait=SECONDS; false: it has answered. */
 bool job_wait_read(struct request *request, struct job_wait *out);
-/* Answers with the job, once it is over or the time is. `wait` is at the begin of
- * the request's state, which outlives the request's steps. */
+/* Answers with the job, once it is over or the time is. A struct job_wait is
+ * the request's state, or the first part of it. */
 RequestStep job_wait_step(struct request *request);
 /* NULL is allowed. */
 void job_wait_end(struct job_wait *wait);

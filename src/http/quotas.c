@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* quotas.c - totals that delegations are bound to, and what was used of them. */
+/* quotas.c - totals that delegations are bound to, and what they used. */
 #include "http/node_page.h"
 #include "ipld/dag_json.h"
 

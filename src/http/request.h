@@ -133,8 +133,8 @@ RequestStep respond_pull(struct request *request, int status, const char *type,
                          uint64_t len, Pull *pull);
 /* An event stream without end, for many who wait long. */
 RequestStep respond_stream(struct request *request, Pull *pull);
-/* Before the answer. The later of two with one name counts; an empty value leaves
- * out what every answer has. */
+/* Before the answer. The later of two with one name counts; an empty value
+ * leaves out what every answer has. */
 void respond_header(struct request *request, const char *name, Text value);
 /* Unless there is one. */
 void respond_header_default(struct request *request, const char *name,

@@ -198,8 +198,8 @@ RequestStep respond_pull(struct request *request, int status, const char *type,
 
 /* --- Streams ------------------------------------------------------------- */
 
-/* Who waits needs no memory: what `out` has is for us to write to, and so to
- * give back. The library has zeroed it, page by page, when it shrank its own. */
+/* Who waits needs no memory: `out` is for us to write to, and so to give back.
+ * The library has zeroed it, page by page, when it shrank its own. */
 static void give_back_pages(char *out, size_t max)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);

@@ -106,6 +106,27 @@ static void rest(struct serving *serving)
     serving->piece = (Bytes){NULL, 0};
 }
 
+/* Some bytes of a leaf that is not held; 0: they stand elsewhere. */
+static long read_place(struct serving *serving, void *out, size_t max)
+{
+    const struct unixfs_source source = content_source(serving->store);
+    struct unixfs_cursor *cursor = unixfs_cursor_new(
+        &source, &serving->cid, serving->at, serving->end - serving->at);
+    struct unixfs_place place;
+    Status status = unixfs_cursor_place(cursor, &place, NULL);
+    unixfs_cursor_free(cursor);
+    if (status != STATUS_OK || place.len == 0)
+        return status == STATUS_OK ? 0 : PULL_BROKEN;
+    const size_t len = place.len < max ? (size_t)place.len : max;
+    size_t got = 0;
+    status = store_read(serving->store, &place.leaf, place.skip, out, len,
+                        &got, NULL);
+    if (status != STATUS_OK || got != len)
+        return PULL_BROKEN;
+    serving->at += len;
+    return (long)len;
+}
+
 static long pull_content(struct request *request, uint64_t at, void *out,
                          size_t max)
 {
@@ -113,6 +134,11 @@ static long pull_content(struct request *request, uint64_t at, void *out,
     uint8_t *room = out;
     size_t len = 0;
     (void)at;
+    const long resting = serving->holds || serving->at == serving->end
+                             ? 0
+                             : read_place(serving, out, max);
+    if (resting != 0)
+        return resting;
     while (len < max && serving->at < serving->end) {
         if (serving->piece.len == 0 && next_piece(serving) != STATUS_OK)
             return PULL_BROKEN;

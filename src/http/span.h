@@ -17,8 +17,8 @@ struct span_job {
     char name[64];
 };
 
-/* Takes one event; true: it made a span, for `*out`, in the arena. An event that
- * is no map of an event makes none. */
+/* Takes one event; true: it made a span, for `*out`, in the arena. What is no
+ * map of an event makes none. */
 bool span_of_event(struct span_job *job, const Value *event,
                    struct arena *arena, Value *out);
 /* False: whoever sent the parent has not sampled it. */
