@@ -163,6 +163,8 @@ static JobState state_of(struct client *client)
     bench_check(view_facts(client->world->node, &client->answer.job, &arena,
                            &facts, &err),
                 &err);
+    if (facts.state == JOB_FAILED)
+        fprintf(stderr, "bench_node: %.*s\n", TEXT_ARG(facts.message));
     arena_deinit(&arena);
     return facts.state;
 }

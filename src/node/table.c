@@ -174,12 +174,13 @@ void job_let_go(struct node *node, struct job *job)
 void jobs_free(struct node *node)
 {
     const struct map_entry *entry;
-    size_t cursor = 0;
-    while ((entry = map_next(&node->jobs, &cursor))) {
-        struct job *job = (struct job *)(uintptr_t)entry->value;
-        jobs_remove(node, job);
-        cursor = 0; // Entries have moved.
-    }
+    size_t cursor = 0, count = 0;
+    struct job **all = heap_array(node->jobs.count + 1, sizeof(struct job *));
+    while ((entry = map_next(&node->jobs, &cursor)))
+        all[count++] = (struct job *)(uintptr_t)entry->value;
+    while (count > 0)
+        jobs_remove(node, all[--count]);
+    free(all);
     map_deinit(&node->jobs);
     map_deinit(&node->subjects);
     heap_deinit(&node->waiting);
