@@ -67,6 +67,7 @@ static Status begin(struct active *active, struct error *err)
         .event = told_event,
         .context = active,
         .metered = fuel > 0 || quota.fuel > 0,
+        .is_rooted = true, // The job's row keeps it.
         .lane = subject_lane(node, job->share),
         .priority = facts->priority,
         .memory_default =
