@@ -58,8 +58,9 @@ Status chain_refuse(const struct check *check, ChainRule rule,
     if (check->refusal)
         *check->refusal = refusal;
     cid_to_text(token, name);
-    return fail(check->err, STATUS_DENIED, "%s: %.100s (%s of %.64s)",
-                chain_rule_name(rule), refusal.message, field, name);
+    return fail(check->err, STATUS_DENIED, "%s: %.100s (%s%s%.64s)",
+                chain_rule_name(rule), refusal.message, field,
+                *field ? " of " : "", name);
 }
 
 /* The rule was kept by the token at `index`. */

@@ -3,6 +3,9 @@
  * again, and cookies. */
 #include "unit/node/authority.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "node/gate_parts.h"
 
 /* --- One request --------------------------------------------------------- */
@@ -573,6 +576,67 @@ static void forgets_the_bearers_that_come_least(void **state)
     authority_free(world);
 }
 
+/* --- Several at once ----------------------------------------------------- */
+
+enum { THREADS = 4, BEARERS = 6, ROUNDS = 40 };
+struct crowd {
+    struct authority *world;
+    Text bearers[BEARERS], once;
+    atomic_uint let_in, let_in_once;
+};
+
+static void *ask_many(void *context)
+{
+    struct crowd *crowd = context;
+    struct authority *world = crowd->world;
+    char invitation[SECRET_TEXT_MAX], cookie[SECRET_TEXT_MAX];
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        const Text text = crowd->bearers[round % BEARERS];
+        if (strcmp(enter(world, MAY_READ_JOB, text, &world->job, NULL, NULL),
+                   "OK") == 0)
+            crowd->let_in++;
+        gate_invite(world->gate, invitation);
+        if (gate_begin_session(world->gate, text_of(invitation), cookie,
+                               NULL) == STATUS_OK)
+            gate_end_session(world->gate, text_of(cookie));
+    }
+    if (strcmp(enter(world, MAY_CONTROL_JOB, crowd->once, &world->job, NULL,
+                     NULL),
+               "OK") == 0)
+        crowd->let_in_once++;
+    return NULL;
+}
+
+static void many_ask_at_once_and_one_token_is_taken_once(void **state)
+{
+    struct crowd crowd = {.world = authority_new()};
+    struct authority *world = crowd.world;
+    pthread_t threads[THREADS];
+    (void)state;
+    visits_free(world->gate->visits);
+    world->gate->visits = visits_new(2); // Forgotten while they are used.
+    struct token *proof =
+        delegate(world, &world->node, &world->ben, "/job", "[]");
+    for (size_t index = 0; index < BEARERS; index++)
+        crowd.bearers[index] = bearer(
+            world, (struct asking){.by = &world->ben, .cmd = "/job/read"},
+            &proof, 1);
+    crowd.once = bearer(world,
+                        (struct asking){.by = &world->ben,
+                                        .cmd = "/job/control",
+                                        .args = "{\"job\":@J}"},
+                        &proof, 1);
+    for (size_t index = 0; index < THREADS; index++)
+        assert_int_equal(
+            pthread_create(&threads[index], NULL, ask_many, &crowd), 0);
+    for (size_t index = 0; index < THREADS; index++)
+        pthread_join(threads[index], NULL);
+    assert_int_equal(crowd.let_in, THREADS * ROUNDS);
+    assert_int_equal(crowd.let_in_once, 1);
+    token_free(proof);
+    authority_free(world);
+}
+
 /* --- What is no token ---------------------------------------------------- */
 
 static void refuses_what_is_no_container(void **state)
@@ -698,6 +762,7 @@ int main(void)
         cmocka_unit_test(time_counts_for_what_was_let_in_before),
         cmocka_unit_test(remembers_no_more_than_it_may),
         cmocka_unit_test(forgets_the_bearers_that_come_least),
+        cmocka_unit_test(many_ask_at_once_and_one_token_is_taken_once),
         cmocka_unit_test(refuses_what_is_no_container),
         cmocka_unit_test(nobody_gets_what_is_public),
         cmocka_unit_test(a_link_makes_one_session),
