@@ -15,11 +15,11 @@ export class ApiError extends Error {
   }
 }
 
-const listeners = new Set()
+const session = { wasGood: false, over: () => {} }
 
-// `listener` is told 401s: the session is over.
-export function onSignedOut(listener) {
-  listeners.add(listener)
+// Calls over(wasGood) when the node asks who this is; wasGood: it knew before.
+export function onSignedOut(over) {
+  session.over = over
 }
 
 export async function request(path, options = {}) {
@@ -45,9 +45,11 @@ export async function request(path, options = {}) {
         'It may be starting again. This page goes on by itself when it is back.',
     })
   }
+  if (path === '/v1/session') session.wasGood = false
+  else if (response.ok) session.wasGood = true
   if (response.ok) return response
   if (response.status === 401 && path !== '/v1/session')
-    for (const listener of listeners) listener()
+    session.over(session.wasGood)
   throw await failure(response)
 }
 

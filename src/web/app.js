@@ -101,8 +101,9 @@ function again() {
   route()
 }
 
-onSignedOut(() => {
-  if (page?.key !== 'sign-in') show(signInView(again), 'sign-in')
+onSignedOut((wasGood) => {
+  const why = wasGood ? 'The session is over: the node was started again' : ''
+  if (page?.key !== 'sign-in') show(signInView(again, why), 'sign-in')
 })
 // The address is for pages; the skip link moves the focus only.
 document.querySelector('.skip').addEventListener('click', (event) => {

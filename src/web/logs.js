@@ -37,6 +37,7 @@ function eventLine(event) {
       .filter(Boolean)
       .join(', '),
     compiling: module?.['/'],
+    suspended: event.now && `by ${by}, running tasks were cut`,
     retried: next && `starts ${clock(next)}`,
   }
   const more =

@@ -9,6 +9,7 @@ import { blocks, neighbour } from '/layers.js'
 import { TASK_STATES } from '/run.js'
 import { Stage } from '/stage.js'
 
+const ROUND_MAX = 2000
 const CELL = { cell: 14, gap: 3, blockGap: 44, aspect: 1.6 }
 
 // {element, update(), mark(index), stop()}
@@ -23,16 +24,17 @@ export class TaskMap {
       'aria-label': `Map of ${plural(run.tasks.length, 'task')}; arrow keys go from task to task, Enter opens one`,
     })
     this.tip = el('p.tip', { role: 'status' })
-    this.update = drawLater(() => paint(this))
+    this.paths = null // of cells, by state; null: states have changed
+    this.draw = drawLater(() => paint(this))
     this.stage = new Stage(this.canvas, {
       size: () => this.places,
-      readable: 0.4,
-      draw: this.update,
+      readable: 0.12,
+      draw: this.draw,
     })
     this.element = this.stage.element
     this.element.append(this.tip)
     this.#listen()
-    this.stopLight = onLight(this.update)
+    this.stopLight = onLight(this.draw)
   }
 
   #listen() {
@@ -55,7 +57,7 @@ export class TaskMap {
     const task = this.run.tasks[index]
     this.over = index
     say(this.tip, task ? `${task.label}: ${TASK_STATES[task.state].text}` : '')
-    this.update()
+    this.draw()
   }
 
   #key(event) {
@@ -78,14 +80,19 @@ export class TaskMap {
     })
   }
 
+  update() {
+    this.paths = null
+    this.draw()
+  }
+
   mark(index) {
     this.chosen = index
-    this.update()
+    this.draw()
   }
 
   stop() {
     this.stopLight()
-    this.update.stop()
+    this.draw.stop()
     this.stage.stop()
   }
 }
@@ -98,14 +105,19 @@ function cellAt({ x, y }, view, px, py) {
   return x.findIndex((left, index) => isIn(atX, left) && isIn(atY, y[index]))
 }
 
-function paint({ canvas, run, places, stage, over, chosen }) {
+function paint(map) {
+  const { canvas, run, places, stage, over, chosen } = map
   const colour = colours(canvas)
   const { context } = sharp(canvas)
   const { x, y, scale } = stage.view
   context.translate(x, y)
   context.scale(scale, scale)
   captions(context, run, places, scale, colour)
-  cells(context, run, places, colour)
+  map.paths ??= cells(run, places)
+  for (const [state, path] of map.paths) {
+    context.fillStyle = colour[state]
+    context.fill(path)
+  }
   for (const [index, strength] of [
     [over, 0.6],
     [chosen, 1],
@@ -118,16 +130,16 @@ function paint({ canvas, run, places, stage, over, chosen }) {
 }
 
 // One path for each state: thousands of cells, a handful of fills.
-function cells(context, run, places, colour) {
-  const paths = {}
-  run.tasks.forEach((task, index) => {
-    const path = (paths[task.state] ??= new Path2D())
-    path.roundRect(places.x[index], places.y[index], CELL.cell, CELL.cell, 3)
+function cells(run, { x, y }) {
+  const paths = new Map()
+  const isRound = run.tasks.length <= ROUND_MAX // many corners take long
+  run.tasks.forEach(({ state }, index) => {
+    if (!paths.has(state)) paths.set(state, new Path2D())
+    const place = [x[index], y[index], CELL.cell, CELL.cell]
+    if (isRound) paths.get(state).roundRect(...place, 3)
+    else paths.get(state).rect(...place)
   })
-  for (const [state, path] of Object.entries(paths)) {
-    context.fillStyle = colour[state]
-    context.fill(path)
-  }
+  return paths
 }
 
 function chosenCell(context, task, { x, y }, { scale, colour }) {

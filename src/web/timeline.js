@@ -101,14 +101,17 @@ export class Timeline {
   // The canvas fills the frame; the spacer is as large as all there is.
   #paint() {
     const { canvas, scroll, spacer } = this
-    const { clientWidth: width, clientHeight: height } = scroll
+    const width = scroll.clientWidth
     const spans = spansOf(this.run)
     const room = Math.max(50, width - GUTTER - MARGIN) * this.zoomed
     this.rows = this.isByTask ? rowsByTask(spans) : rowsByWorker(spans)
+    const tall = AXIS + this.rows.length * ROW + 24
+    scroll.style.height = `${tall}px` // at most what the style sheet says
+    const height = scroll.clientHeight
     canvas.style.width = `${width}px`
     canvas.style.height = `${height}px`
     spacer.style.width = `${GUTTER + room + MARGIN}px`
-    spacer.style.height = `${Math.max(AXIS + this.rows.length * ROW + 8, height)}px`
+    spacer.style.height = `${Math.max(tall - 16, height)}px`
     this.place = {
       from: spans.from,
       scale: room / Math.max(spans.to - spans.from, 1),
