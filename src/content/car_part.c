@@ -371,3 +371,9 @@ Status car_part_again(struct car_part *part, Bytes *out, struct error *err)
     }
     return STATUS_OK;
 }
+
+bool car_part_is_block(const struct car_part *part, Cid *out)
+{
+    *out = part->given_cid;
+    return out->len > 0;
+}

@@ -48,5 +48,7 @@ Status car_part_next(struct car_part *part, Bytes *out, struct error *err);
  * again, the same, with car_part_again(); fails as car_part_next(). */
 void car_part_rest(struct car_part *part);
 Status car_part_again(struct car_part *part, Bytes *out, struct error *err);
+/* True: that piece is a block, which may be read from the store in parts. */
+bool car_part_is_block(const struct car_part *part, Cid *out);
 
 #endif

@@ -111,21 +111,32 @@ static Bytes own_data(struct unixfs_cursor *cursor, struct level *level)
     return bytes_of(data.data + skip, (size_t)(end - skip));
 }
 
+/* Passes over the children that are not wanted; false: there is no other. */
+static bool find_child(const struct unixfs_cursor *cursor, struct level *level)
+{
+    const struct unixfs_node *node = &level->loaded.node;
+    while (level->next < node->dag.count && level->next_at < cursor->to) {
+        if (level->next_at + node->sizes[level->next] > cursor->from)
+            return true;
+        level->next_at += node->sizes[level->next++];
+    }
+    return false;
+}
+
 /* Into the next child that is wanted, or out of the node. */
 static Status step(struct unixfs_cursor *cursor, struct level *level,
                    struct error *err)
 {
     const struct unixfs_node *node = &level->loaded.node;
-    while (level->next < node->dag.count && level->next_at < cursor->to) {
-        const size_t index = level->next++;
-        const uint64_t at = level->next_at;
-        level->next_at += node->sizes[index];
-        if (level->next_at > cursor->from)
-            return enter(cursor, node->dag.links[index].cid, at,
-                         node->sizes[index], err);
+    if (!find_child(cursor, level)) {
+        leave(cursor);
+        return STATUS_OK;
     }
-    leave(cursor);
-    return STATUS_OK;
+    const size_t index = level->next++;
+    const uint64_t at = level->next_at;
+    level->next_at += node->sizes[index];
+    return enter(cursor, node->dag.links[index].cid, at, node->sizes[index],
+                 err);
 }
 
 Status unixfs_cursor_next(struct unixfs_cursor *cursor, Bytes *out,
@@ -140,6 +151,51 @@ Status unixfs_cursor_next(struct unixfs_cursor *cursor, Bytes *out,
             *out = own_data(cursor, level);
         if (out->len > 0)
             return STATUS_OK;
+        TRY(step(cursor, level, err));
+    }
+    return STATUS_OK;
+}
+
+static bool is_raw(Bytes cid)
+{
+    struct cid_parts parts;
+    cid_parts_of(cid, &parts);
+    return parts.codec == CODEC_RAW && cid.len <= CID_BYTES_MAX;
+}
+
+/* A leaf from `at` on, of `size` bytes. */
+static void fill_place(const struct unixfs_cursor *cursor, Bytes leaf,
+                       uint64_t at, uint64_t size, struct unixfs_place *out)
+{
+    const uint64_t end = size < cursor->to - at ? at + size : cursor->to;
+    out->leaf.len = (uint8_t)leaf.len;
+    memcpy(out->leaf.bytes, leaf.data, leaf.len);
+    out->skip = cursor->from - at;
+    out->len = end - cursor->from;
+}
+
+Status unixfs_cursor_place(struct unixfs_cursor *cursor,
+                           struct unixfs_place *out, struct error *err)
+{
+    out->len = 0;
+    if (!cursor->is_open && is_raw(cid_bytes(&cursor->root))) {
+        fill_place(cursor, cid_bytes(&cursor->root), 0, UINT64_MAX, out);
+        return STATUS_OK;
+    }
+    if (!cursor->is_open)
+        TRY(open_root(cursor, err));
+    while (cursor->count > 0 && cursor->from < cursor->to) {
+        struct level *level = &cursor->levels[cursor->count - 1];
+        const struct unixfs_node *node = &level->loaded.node;
+        const bool is_own = cursor->from < level->at + node->data.len;
+        if (!level->is_given && is_own)
+            return STATUS_OK;
+        if (find_child(cursor, level) &&
+            is_raw(node->dag.links[level->next].cid)) {
+            fill_place(cursor, node->dag.links[level->next].cid,
+                       level->next_at, node->sizes[level->next], out);
+            return STATUS_OK;
+        }
         TRY(step(cursor, level, err));
     }
     return STATUS_OK;

@@ -21,4 +21,14 @@ void unixfs_cursor_free(struct unixfs_cursor *cursor);
 Status unixfs_cursor_next(struct unixfs_cursor *cursor, Bytes *out,
                           struct error *err);
 
+/* Where the next byte stands, if that is in a raw leaf, which is not read for
+ * it: `len` of the bytes that are wanted, `skip` bytes into `leaf`. Else `len`
+ * is 0. Fails as unixfs_cursor_next(). */
+struct unixfs_place {
+    Cid leaf;
+    uint64_t skip, len;
+};
+Status unixfs_cursor_place(struct unixfs_cursor *cursor,
+                           struct unixfs_place *out, struct error *err);
+
 #endif

@@ -173,6 +173,42 @@ Status store_get(struct store *store, const Cid *cid, struct block **out,
     return STATUS_OK;
 }
 
+/* How much was copied. */
+static size_t copy_part(Bytes bytes, uint64_t offset, uint8_t *out, size_t len)
+{
+    if (offset >= bytes.len)
+        return 0;
+    const Bytes part = bytes_from(bytes, (size_t)offset);
+    if (len > part.len)
+        len = part.len;
+    if (len > 0)
+        memcpy(out, part.data, len);
+    return len;
+}
+
+Status store_read(struct store *store, const Cid *cid, uint64_t offset,
+                  uint8_t *out, size_t len, size_t *got, struct error *err)
+{
+    struct transaction transaction;
+    struct block *block;
+    Bytes bytes;
+    TRY(tables_read(store->tables, &transaction, err));
+    Status status = transaction_get(&transaction, TABLE_BLOCKS,
+                                    cid_multihash(cid), &bytes, NULL);
+    if (status == STATUS_OK)
+        status = verify(store, cid, bytes, NULL);
+    if (status == STATUS_OK)
+        *got = copy_part(bytes, offset, out, len);
+    transaction_end(&transaction);
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    // Pending, by its own name, from a source, or nowhere.
+    TRY(store_get(store, cid, &block, err));
+    *got = copy_part(block_bytes(block), offset, out, len);
+    block_unref(block);
+    return STATUS_OK;
+}
+
 Status store_prepare(struct store *store, const Cid *cid, struct block **out,
                      struct error *err)
 {

@@ -50,6 +50,11 @@ const char *store_directory(const struct store *store);
  * there and do not hash to `cid`. Identity CIDs answer for themselves. */
 Status store_get(struct store *store, const Cid *cid, struct block **out,
                  struct error *err);
+/* Copies up to `len` bytes of a block, from `offset` on, and no more of it, for
+ * who hands it on in pieces; `*got` is fewer where it ends. Fails as
+ * store_get(). */
+Status store_read(struct store *store, const Cid *cid, uint64_t offset,
+                  uint8_t *out, size_t len, size_t *got, struct error *err);
 /* Hashes a block, so that a store_get() soon need not: for those who read
  * ahead on other threads. Fails as store_get(). `*out`: a reference to a block
  * that came from a source, which is hashed each time; else NULL. */

@@ -139,6 +139,63 @@ static void refuses_what_a_reader_refuses(void **state)
     block_map_deinit(&blocks);
 }
 
+/* Byte by byte, without a leaf being read. */
+static void tells_where_each_byte_stands(void **state)
+{
+    struct block_map blocks = {0};
+    const Bytes bytes = pattern(FILE_BYTES);
+    const Cid file = put_file(&blocks, bytes);
+    const struct unixfs_source source = block_map_source(&blocks);
+    (void)state;
+    for (size_t at = 0; at < FILE_BYTES; at++) {
+        struct unixfs_cursor *cursor =
+            unixfs_cursor_new(&source, &file, at, FILE_BYTES - at);
+        struct unixfs_place place;
+        struct unixfs_block leaf;
+        blocks.gets = 0;
+        assert_int_equal(unixfs_cursor_place(cursor, &place, NULL), STATUS_OK);
+        assert_int_equal(blocks.gets, 3); /* the root and two levels */
+        assert_int_equal(place.skip, at % CHUNK);
+        assert_int_equal(place.skip + place.len,
+                         at / CHUNK == FILE_BYTES / CHUNK ? FILE_BYTES % CHUNK
+                                                          : CHUNK);
+        assert_int_equal(
+            block_map_get(&blocks, cid_bytes(&place.leaf), &leaf, NULL),
+            STATUS_OK);
+        assert_int_equal(leaf.bytes.data[place.skip], bytes.data[at]);
+        block_map_release(&blocks, &leaf);
+        unixfs_cursor_free(cursor);
+    }
+    free((void *)(uintptr_t)bytes.data);
+    block_map_deinit(&blocks);
+}
+
+static void a_place_in_a_node_is_none(void **state)
+{
+    struct block_map blocks = {0};
+    const struct unixfs_source source = block_map_source(&blocks);
+    struct unixfs_place place;
+    Cid leaf, wrapped, parent;
+    Bytes piece;
+    (void)state;
+    put_raw(&blocks, "four", &leaf);
+    struct unixfs_cursor *cursor = unixfs_cursor_new(&source, &leaf, 1, 2);
+    assert_int_equal(unixfs_cursor_place(cursor, &place, NULL), STATUS_OK);
+    assert_true(cid_equal(&place.leaf, &leaf));
+    assert_true(place.skip == 1 && place.len == 2);
+    unixfs_cursor_free(cursor);
+
+    put_node_hex(&blocks, "08 02 12 04 66 6f 75 72 18 04", NULL, 0, &wrapped);
+    parent = put_parent(&blocks, &wrapped, 4);
+    cursor = unixfs_cursor_new(&source, &parent, 1, 2);
+    assert_int_equal(unixfs_cursor_place(cursor, &place, NULL), STATUS_OK);
+    assert_int_equal(place.len, 0);
+    assert_int_equal(unixfs_cursor_next(cursor, &piece, NULL), STATUS_OK);
+    assert_true(bytes_equal(piece, bytes_of("ou", 2)));
+    unixfs_cursor_free(cursor);
+    block_map_deinit(&blocks);
+}
+
 static void may_be_left_anywhere(void **state)
 {
     struct block_map blocks = {0};
@@ -166,6 +223,8 @@ int main(void)
         cmocka_unit_test(gives_every_range_of_a_file),
         cmocka_unit_test(reads_each_block_once_and_none_too_many),
         cmocka_unit_test(refuses_what_a_reader_refuses),
+        cmocka_unit_test(tells_where_each_byte_stands),
+        cmocka_unit_test(a_place_in_a_node_is_none),
         cmocka_unit_test(may_be_left_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,41 @@ static void keeps_the_empty_block(void **state)
     assert_gets(fixture->store, "");
 }
 
+static void check_part(struct store *store, const Cid *cid, uint64_t offset,
+                       size_t len, const char *expected)
+{
+    uint8_t *out = malloc(len + 1);
+    size_t got = SIZE_MAX;
+    assert_ok(store_read(store, cid, offset, out, len, &got, NULL));
+    assert_int_equal(got, strlen(expected));
+    assert_memory_equal(out, expected, got);
+    free(out);
+}
+
+static void gives_a_part_of_a_block(void **state)
+{
+    struct fixture *fixture = *state;
+    const Cid cid = cid_of_text("0123456789"), absent = cid_of_text("absent");
+    const Cid own = {.len = 7, .bytes = {1, CODEC_RAW, 0, 3, 'a', 'b', 'c'}};
+    uint8_t byte;
+    size_t got;
+    put_text(fixture->store, "0123456789");
+    check_part(fixture->store, &cid, 0, 10, "0123456789");
+    check_part(fixture->store, &cid, 3, 4, "3456");
+    check_part(fixture->store, &cid, 8, 4, "89");
+    check_part(fixture->store, &cid, 10, 4, "");
+    check_part(fixture->store, &cid, UINT64_MAX, 4, "");
+    check_part(fixture->store, &own, 1, 5, "bc");
+    assert_status(store_read(fixture->store, &absent, 0, &byte, 1, &got, NULL),
+                  STATUS_NOT_FOUND);
+    /* Given, but not written yet. */
+    const Cid next = cid_of_text("the next one");
+    struct store_batch *batch = store_batch_new(fixture->store);
+    store_batch_block(batch, &next, text_block("the next one"));
+    store_commit_async(batch, NULL, NULL);
+    check_part(fixture->store, &next, 4, 4, "next");
+}
+
 static void keeps_bytes_once_under_all_their_codecs(void **state)
 {
     struct fixture *fixture = *state;
@@ -419,6 +454,7 @@ static void serves_many_threads(void **state)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, SETUP, teardown)
 #define TESTS                                                                 \
     TEST(gives_back_what_was_committed), TEST(keeps_the_empty_block),         \
+        TEST(gives_a_part_of_a_block),                                        \
         TEST(keeps_bytes_once_under_all_their_codecs),                        \
         TEST(reads_version_0_and_1_of_a_cid_alike),                           \
         TEST(answers_identity_cids_from_themselves),                          \

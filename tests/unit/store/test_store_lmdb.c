@@ -72,6 +72,10 @@ static void refuses_bytes_that_changed_on_disk(void **state)
                   STATUS_CORRUPT);
     cid_to_text(&cid, name);
     assert_non_null(strstr(err.message, name));
+    uint8_t part[2];
+    size_t got;
+    assert_status(store_read(fixture->store, &cid, 0, part, 2, &got, &err),
+                  STATUS_CORRUPT);
     assert_status(memo_get(fixture->store, &key, &found, NULL),
                   STATUS_NOT_FOUND);
     // Adding it again heals it, though it was "there".
