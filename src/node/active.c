@@ -234,6 +234,7 @@ static void send_last(struct active *active)
     } while (told);
     active->tolds = NULL;
     active->is_ending = true;
+    flight_begin(node);
     run_end(active->run, parcel_done, parcel);
     detach(active);
 }

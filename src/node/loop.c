@@ -267,7 +267,7 @@ void *loop_thread(void *context)
     cut_runs(node);
     watch_tell_dirty(node);
     parcel_send(node);
-    store_settle(node->store);
+    flights_wait(node);
     // Words that came meanwhile.
     while (has_words(node))
         refuse_words(node);

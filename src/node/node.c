@@ -97,6 +97,7 @@ static struct node *node_new(struct store *store, const struct secret_key *key,
     pthread_mutex_init(&node->mail_lock, NULL);
     pthread_mutex_init(&node->lock, NULL);
     pthread_mutex_init(&node->watch_lock, NULL);
+    pthread_cond_init(&node->landed, NULL);
     buffer_init(&node->bytes, JOURNAL_ROW_MAX);
     return node;
 }
@@ -148,6 +149,7 @@ void node_close(struct node *node)
     pthread_mutex_destroy(&node->mail_lock);
     pthread_mutex_destroy(&node->lock);
     pthread_mutex_destroy(&node->watch_lock);
+    pthread_cond_destroy(&node->landed);
     free(node);
 }
 

@@ -45,7 +45,34 @@ void parcel_send(struct node *node)
     node->parcel = NULL;
     for (size_t index = 0; index < parcel->count; index++)
         journal_send(node, parcel->entries[index].job, parcel->batch);
+    flight_begin(node);
     store_commit_async(parcel->batch, parcel_done, parcel);
+}
+
+/* --- Batches on their way ------------------------------------------------ */
+
+void flight_begin(struct node *node)
+{
+    pthread_mutex_lock(&node->lock);
+    node->flights++;
+    pthread_mutex_unlock(&node->lock);
+}
+
+/* The last that the store's thread does with the node. */
+void flight_over(struct node *node)
+{
+    pthread_mutex_lock(&node->lock);
+    if (--node->flights == 0)
+        pthread_cond_broadcast(&node->landed);
+    pthread_mutex_unlock(&node->lock);
+}
+
+void flights_wait(struct node *node)
+{
+    pthread_mutex_lock(&node->lock);
+    while (node->flights > 0)
+        pthread_cond_wait(&node->landed, &node->lock);
+    pthread_mutex_unlock(&node->lock);
 }
 
 /* --- Answers ------------------------------------------------------------- */
@@ -129,4 +156,5 @@ void parcel_done(void *context, Status status, const struct error *err)
     }
     free(parcel->entries);
     free(parcel);
+    flight_over(node);
 }

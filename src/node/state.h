@@ -209,6 +209,8 @@ struct node {
     struct word *mail, **mail_end; /* guarded by it */
 
     pthread_mutex_t lock;
+    pthread_cond_t landed;
+    uint64_t flights;        /* batches whose callbacks are to come */
     struct map jobs;         /* of all below: id → struct job */
     struct node_stats stats; /* with those of the executor as of late */
 
@@ -310,6 +312,11 @@ struct parcel *parcel_new(struct node *node);
 void parcel_add(struct parcel *parcel, const struct parcel_entry *entry);
 /* As of store_commit_async(); frees it. */
 void parcel_done(void *context, Status status, const struct error *err);
+/* Each batch with a callback of ours; until the last of them has returned, the
+ * node stays. */
+void flight_begin(struct node *node);
+void flight_over(struct node *node);
+void flights_wait(struct node *node);
 /* The one being filled. */
 struct parcel *parcel_now(struct node *node);
 void parcel_send(struct node *node);

@@ -404,6 +404,7 @@ void told_sends(void *context, struct store_batch *batch)
         pthread_mutex_lock(&node->lock);
         job->batches_sent++;
         active->batches_sent++;
+        node->flights++;
         pthread_mutex_unlock(&node->lock);
     }
     if (active->has_paid) // Of nobody, only to be written with these results.
@@ -437,4 +438,5 @@ void told_kept(void *context, Status status, const struct error *err)
     pthread_mutex_unlock(&node->lock);
     if (word)
         loop_post(node, word);
+    flight_over(node);
 }

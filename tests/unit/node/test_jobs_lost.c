@@ -102,6 +102,46 @@ static void control_that_cannot_be_kept_did_not_happen(void **state)
     assert_state(jobs_state(jobs, &answer.job), JOB_QUEUED);
 }
 
+/* --- The host's fault ---------------------------------------------------- */
+
+static void what_fails_for_the_hosts_reasons_is_tried_again(void **state)
+{
+    struct jobs *jobs = *state;
+    char worker[512];
+    const struct job_terms terms = {
+        .workflow = jobs_workflow(jobs, sum),
+        .retry = {.count = 2, .first_ms = 20, .max_ms = 30},
+    };
+    snprintf(worker, sizeof worker, "%s", getenv("IPVM_WORKER"));
+    setenv("IPVM_WORKER", "/nonexistent/ipvm-worker", 1);
+    jobs_reopen(jobs);
+    const struct node_answer answer = jobs_submit_terms(jobs, &terms, "");
+    assert_state(jobs_wait(jobs, &answer.job), JOB_FAILED);
+    assert_int_equal(jobs_count(jobs, &answer.job, "\"retried\""), 2);
+    assert_int_equal(jobs_count(jobs, &answer.job, "\"started\""), 3);
+    jobs_have(jobs, &answer.job, "attempt", "3");
+    // By hand, when the host is well again.
+    setenv("IPVM_WORKER", worker, 1);
+    jobs_reopen(jobs);
+    assert_ok(jobs_control(jobs, NODE_RETRY, &answer.job).status);
+    assert_state(jobs_wait(jobs, &answer.job), JOB_SUCCEEDED);
+    jobs_have(jobs, &answer.job, "attempt", "4");
+    jobs_have(jobs, &answer.job, "message", "");
+}
+
+static void what_fails_by_itself_is_not_tried_again(void **state)
+{
+    struct jobs *jobs = *state;
+    const struct job_terms terms = {
+        .workflow = jobs_workflow(
+            jobs, "tasks: {bad: {run: bytes.wasm#fails, args: []}}"),
+        .retry = {.count = 2, .first_ms = 10, .max_ms = 20},
+    };
+    const struct node_answer answer = jobs_submit_terms(jobs, &terms, "");
+    assert_state(jobs_wait(jobs, &answer.job), JOB_FAILED);
+    assert_int_equal(jobs_count(jobs, &answer.job, "\"retried\""), 0);
+}
+
 /* --- Killed -------------------------------------------------------------- */
 
 /* Submits until it is killed, and writes the id of what was acknowledged. */
@@ -171,6 +211,8 @@ int main(void)
         TEST(what_cannot_be_kept_is_not_acknowledged),
         TEST(a_run_whose_results_are_lost_runs_again),
         TEST(control_that_cannot_be_kept_did_not_happen),
+        TEST(what_fails_for_the_hosts_reasons_is_tried_again),
+        TEST(what_fails_by_itself_is_not_tried_again),
         TEST(what_was_acknowledged_survives_a_kill),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
