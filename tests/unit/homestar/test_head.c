@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-#undef fail
+#undef fail /* base/status.h has a function of this name */
 
 #include "base/arena.h"
 #include "base/buffer.h"
