@@ -119,7 +119,7 @@ class Boxes {
     this.lines.forEach(({ element, from, to }) =>
       element.classList.toggle('near', from === index || to === index),
     )
-    if (index >= 0) this.#hold(index)
+    if (index >= 0) this.#focused(index)
   }
 
   stop() {

@@ -11,12 +11,17 @@ import { Stage } from '/stage.js'
 
 const ROUND_MAX = 2000
 const CELL = { cell: 14, gap: 3, blockGap: 44, aspect: 1.6 }
+const PHONE = { ...CELL, aspect: 0.8 }
 
 // {element, update(), mark(index), stop()}
 export class TaskMap {
   constructor(run, { select }) {
     const awaits = run.tasks.map((task) => task.awaits)
-    Object.assign(this, { run, select, places: blocks(awaits, CELL) })
+    Object.assign(this, {
+      run,
+      select,
+      places: blocks(awaits, innerWidth < 640 ? PHONE : CELL),
+    })
     this.over = this.chosen = -1
     this.canvas = el('canvas.map', {
       tabindex: 0,
@@ -70,14 +75,14 @@ export class TaskMap {
   }
 
   #show(index) {
-    const { x, y } = this.places
     this.#point(index)
-    this.stage.show({
-      x: x[index],
-      y: y[index],
-      width: CELL.cell,
-      height: CELL.cell,
-    })
+    this.#bring(index)
+  }
+
+  #bring(index) {
+    const { x, y } = this.places
+    const { cell } = CELL
+    this.stage.show({ x: x[index], y: y[index], width: cell, height: cell })
   }
 
   update() {
@@ -87,6 +92,7 @@ export class TaskMap {
 
   mark(index) {
     this.chosen = index
+    if (index >= 0) this.#bring(index)
     this.draw()
   }
 
@@ -171,6 +177,7 @@ function captions(context, run, places, scale, colour) {
     const room = (places.blocks[at + 1]?.x ?? block.x + 300) - block.x - 8
     const text =
       block.width > 60 ? `${name} ×${block.count}` : `×${block.count}`
-    context.fillText(text, block.x, block.y - 8 / scale, Math.max(room, 10))
+    if (room * scale < 26) return
+    context.fillText(text, block.x, block.y - 8 / scale, room)
   })
 }

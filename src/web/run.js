@@ -51,6 +51,8 @@ const OF_A_RUN = [
   'run_ns',
   'queued_ns',
 ]
+// What another attempt tries again.
+const AGAIN = ['running', 'failed', 'skipped']
 const FROM_MEMO = new Set(['memo', 'merge', 'believed'])
 const LOGS_MAX = 5000
 
@@ -108,6 +110,9 @@ export class Run {
       case 'suspended':
         if (event.now) this.#stopped(['running'])
         break
+      case 'retried':
+        this.#stopped(AGAIN)
+        break
       case 'started':
         this.#started(event)
         break
@@ -154,7 +159,7 @@ export class Run {
   // A new start: what did not come out well before is to be done again.
   #started(event) {
     const again = (event.attempt ?? 1) > 1
-    this.#stopped(again ? ['running', 'failed', 'skipped'] : ['running'])
+    this.#stopped(again ? AGAIN : ['running'])
   }
 
   // Tasks in these states are as if they had never begun.

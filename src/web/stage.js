@@ -21,9 +21,9 @@ export class Stage {
     this.element = el('div.stage', {}, inner, this.#buttons())
     this.#listen()
     this.drag = new Drag(this)
-    this.watch = new ResizeObserver(() =>
-      this.isMoved ? draw(this.view) : this.fit(readable),
-    )
+    this.isFit = false
+    this.shown = null
+    this.watch = new ResizeObserver(() => this.#resized(readable))
     this.watch.observe(this.element)
   }
 
@@ -76,7 +76,14 @@ export class Stage {
     view.y = (tall - height * view.scale) / 2
     if (scale < least) view.y = Math.max(ROOM, view.y)
     this.isMoved = false
+    this.isFit = true
     this.draw(view)
+  }
+
+  #resized(readable) {
+    if (!this.isMoved) this.fit(readable)
+    if (this.shown && !this.isMoved) this.show(this.shown)
+    else this.draw(this.view)
   }
 
   zoom(factor, at) {
@@ -99,24 +106,19 @@ export class Stage {
     this.draw(this.view)
   }
 
-  // Moves just so far that this part of the picture is in the frame.
-  show({ x, y, width, height }) {
+  // Moves just so far that this part of the picture is in the frame, now and
+  // when the frame gets another size.
+  show(part) {
+    this.shown = part
+    if (!this.isFit) return
     const { view, element } = this
-    const into = (at, len, all) => {
-      if (at < ROOM) return ROOM - at
-      return Math.min(0, all - ROOM - at - len)
-    }
-    const dx = into(
-      x * view.scale + view.x,
-      width * view.scale,
-      element.clientWidth,
-    )
-    const dy = into(
-      y * view.scale + view.y,
-      height * view.scale,
-      element.clientHeight,
-    )
-    if (dx !== 0 || dy !== 0) this.move(dx, dy)
+    const into = (at, len, all) =>
+      at < ROOM ? ROOM - at : Math.min(0, all - ROOM - at - len)
+    const x = part.x * view.scale + view.x
+    const y = part.y * view.scale + view.y
+    view.x += into(x, part.width * view.scale, element.clientWidth)
+    view.y += into(y, part.height * view.scale, element.clientHeight)
+    this.draw(view)
   }
 
   // The click now was the end of a drag.

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// node.mjs LINK EXAMPLES - the dashboard of a real node, in by its one-time
-// link: headers, forgery, an example run from dropped files, a call, a thousand
-// tasks.
+// node.mjs IPVM EXAMPLES - the dashboard of a real node, which it starts: in by
+// the one-time link, headers, forgery, an example run from dropped files, a
+// call, a thousand tasks, kill -9 and back again.
 
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
 import {
   check,
   equal,
@@ -16,8 +19,24 @@ import {
   until,
 } from './lib.mjs'
 
-const [link, examples] = process.argv.slice(2)
-const { origin } = new URL(link)
+const [ipvm, examples] = process.argv.slice(2)
+
+// Starts a node; {process, link} once it has printed its link.
+async function startNode(port = 0) {
+  const child = spawn(ipvm, ['node', '--port', String(port)], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  for await (const line of createInterface(child.stdout)) {
+    const link = /http:\S+#token=\S+/.exec(line)?.[0]
+    if (link) return { process: child, link }
+  }
+  throw new Error('the node printed no link')
+}
+
+let node = await startNode()
+const { link } = node
+const { origin, port } = new URL(link)
+process.on('exit', () => node.process.kill('SIGKILL'))
 const browser = await openBrowser()
 const { page, complaints, context } = await openPage(browser)
 const LONG_MS = 15000
@@ -288,11 +307,32 @@ await test('what a guest makes is no page of the node', async () => {
   )
   equal('and not guessed at', answer['x-content-type-options'], 'nosniff')
 })
+await test('kill -9: the page says so, asks to sign in, and goes on', async () => {
+  await drop('slow', ['primes/slow.yaml', 'primes/primes.wasm'], 'running')
+  const gone = once(node.process, 'exit')
+  node.process.kill('SIGKILL')
+  await gone
+  await page.locator('#link').getByText('does not answer').waitFor()
+  node = await startNode(port)
+  await page.getByRole('alert').getByText('started again').waitFor()
+  await picture(page, 'node-again')
+  await page.getByLabel('Link or token').fill(node.link)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByRole('heading', { name: 'slow', exact: true }).waitFor()
+  await page.locator('.job-head .chip').getByText('running').waitFor()
+  await page.getByRole('button', { name: 'Cancel' }).click()
+  await page.getByRole('button', { name: 'Cancel the job' }).click()
+  await page.locator('.job-head .chip').getByText('cancelled').waitFor()
+})
 await test('signing out ends the session', async () => {
+  await page.goto(`${origin}/#/node`)
   await page.getByRole('button', { name: 'Sign out' }).click()
   await page.locator('.sign-in').waitFor()
 })
 equal('no complaints from the browser', complaints, [])
 
 await browser.close()
+const ended = once(node.process, 'exit')
+node.process.kill('SIGTERM')
+equal('the node stops in good order', (await ended)[0], 0)
 process.exit(failures() > 0 ? 1 : 0)

@@ -17,16 +17,5 @@ tasks:
   after: {run: "primes.wasm#add", args: [!ok slow, 1]}
 END
 
-"$IPVM" node --port 0 > node.out 2> node.err &
-node=$!
-for ((tries = 0; tries < 100; tries++)); do
-    link=$(grep -om1 'http://127.0.0.1:[0-9]*/#token=[^ ]*' node.out) && break
-    sleep 0.1
-done
-expect_true "the node prints a link to its dashboard" test -n "$link"
-browser node.mjs "$link" "$WORK/examples"
-kill "$node"
-wait "$node"
-code=$?
-expect_true "the node stops in good order ($code)" test "$code" = 0
+browser node.mjs "$IPVM" "$WORK/examples"
 finish
