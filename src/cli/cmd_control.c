@@ -13,18 +13,19 @@
 /* Prints a node's answer to a word: the job and its state. */
 static void print_answer(const struct cli *cli, const Value *answer)
 {
+    struct arena arena = {0};
+    const Text state = output_safe(field_text(answer, TEXT("state")), &arena);
     char id[CID_TEXT_MAX] = "";
     Cid cid;
-    if (cli->json) {
+    if (cli->json)
         output_json(answer);
-        return;
-    }
     if (field_cid(answer, TEXT("job"), &cid))
         cid_to_text(&cid, id);
-    if (cli->quiet)
+    if (!cli->json && cli->quiet)
         printf("%s\n", id);
-    else
-        printf("%s  %.*s\n", id, TEXT_ARG(field_text(answer, TEXT("state"))));
+    else if (!cli->json)
+        printf("%s  %.*s\n", id, TEXT_ARG(state));
+    arena_deinit(&arena);
 }
 
 static int say(struct node_client *client, const char *id, const char *verb,

@@ -315,10 +315,11 @@ static int run_job(struct cli *cli)
         code = remote_job_find(client, cli->words[0], id);
     if (code == EXIT_OK)
         code = remote_job_get(client, id, &arena, &job);
+    const Text state = output_safe(field_text(&job, TEXT("state")), &arena);
     if (code == EXIT_OK && cli->json)
         output_json(&job);
     else if (code == EXIT_OK && cli->quiet)
-        printf("%.*s\n", TEXT_ARG(field_text(&job, TEXT("state"))));
+        printf("%.*s\n", TEXT_ARG(state));
     else if (code == EXIT_OK)
         show_job(cli, &job);
     arena_deinit(&arena);

@@ -137,16 +137,19 @@ Text output_safe(Text text, struct arena *arena)
     char *safe = arena_alloc(arena, text.len * 4 + 1);
     size_t len = 0;
     bool is_utf8 = utf8_is_valid(text, NULL);
+    bool is_c1 = false; // the second byte of one
     for (size_t index = 0; index < text.len; index++) {
         unsigned char byte = (unsigned char)text.data[index];
-        // C0, DEL, and C1 as UTF-8 (c2 80 … c2 9f).
+        // C0, DEL, and C1 as UTF-8 (c2 80 … c2 9f), both of its bytes.
         bool c1 = byte == 0xc2 && index + 1 < text.len &&
                   (unsigned char)text.data[index + 1] < 0xa0;
         bool stray = byte >= 0x80 && !is_utf8;
-        if ((byte < 0x20 && byte != '\t') || byte == 0x7f || c1 || stray)
+        if ((byte < 0x20 && byte != '\t') || byte == 0x7f || c1 || is_c1 ||
+            stray)
             len += (size_t)snprintf(safe + len, 5, "\\x%02x", byte);
         else
             safe[len++] = (char)byte;
+        is_c1 = c1;
     }
     return (Text){safe, len};
 }

@@ -56,6 +56,11 @@ void progress_began(struct progress *progress, uint64_t ago_ns)
     progress->start_ns = clock_monotonic_ns() - ago_ns;
 }
 
+uint32_t progress_failed(const struct progress *progress)
+{
+    return progress->failed;
+}
+
 bool progress_host_failed(const struct progress *progress)
 {
     return progress->host_failed;

@@ -27,6 +27,8 @@ void progress_event(void *context, const ipvm_event *event);
 /* Takes the live part away and prints the line that sums it up. */
 void progress_finish(struct progress *progress, bool succeeded);
 void progress_free(struct progress *progress);
+/* Tasks whose failure was told. */
+uint32_t progress_failed(const struct progress *progress);
 /* True if a task ended as `host`: the machine's fault, not the workflow's. */
 bool progress_host_failed(const struct progress *progress);
 

@@ -16,6 +16,12 @@ struct drawing {
 
 /* --- One event ----------------------------------------------------------- */
 
+/* What a node says may be meant for the terminal. */
+static const char *safe_text(Text text, struct arena *arena)
+{
+    return arena_copy_text(arena, output_safe(text, arena)).data;
+}
+
 /* How a task came out, in the words of a run. */
 static void read_finished(const Value *event, struct arena *arena,
                           ipvm_event *out)
@@ -27,7 +33,7 @@ static void read_finished(const Value *event, struct arena *arena,
     out->ran = text_equal(by, TEXT("run")) &&
                !text_starts_with(end, TEXT("refused/"));
     out->is_ok = field_true(event, TEXT("ok"));
-    out->end = arena_copy_text(arena, end).data;
+    out->end = safe_text(end, arena);
     out->run_ns = field_uint(event, TEXT("run_ns"));
     out->text =
         arena_copy_text(arena, field_text(event, TEXT("message"))).data;
@@ -40,7 +46,7 @@ static bool read_event(struct drawing *drawing, const Value *event,
     const Text kind = field_text(event, TEXT("kind"));
     *out = (ipvm_event){
         .task = (uint32_t)field_uint(event, TEXT("index")),
-        .label = arena_copy_text(arena, field_text(event, TEXT("task"))).data,
+        .label = safe_text(field_text(event, TEXT("task")), arena),
         .end = "",
         .text = arena_copy_text(arena, field_text(event, TEXT("text"))).data,
     };
@@ -114,7 +120,7 @@ static void draw_answers(struct drawing *drawing, const Value *job)
         const ipvm_event event = {
             .kind = IPVM_TASK_FINISHED,
             .task = (uint32_t)at,
-            .label = arena_copy_text(&arena, entry->key).data,
+            .label = safe_text(entry->key, &arena),
             .is_hit = true,
             .is_ok = field_true(&entry->value, TEXT("ok")),
             .end = "",
@@ -150,7 +156,8 @@ static int say_how(struct drawing *drawing, const Value *job)
     if (code == EXIT_FAILED && progress_host_failed(drawing->progress))
         code = EXIT_TROUBLE;
     // Tasks that failed have said why.
-    if (code != EXIT_OK && message.len > 0 && drawing->done == 0)
+    if (code != EXIT_OK && message.len > 0 &&
+        progress_failed(drawing->progress) == 0)
         return cli_error(cli, code, "%.*s", TEXT_ARG(message));
     return code;
 }
@@ -168,11 +175,11 @@ static int leave(struct drawing *drawing, const char *job)
 static struct progress *start(struct drawing *drawing, const Value *job,
                               const char *otherwise, struct arena *arena)
 {
-    const Text name = arena_copy_text(arena, field_text(job, TEXT("name")));
+    const char *name = safe_text(field_text(job, TEXT("name")), arena);
     drawing->total =
         (uint32_t)field_uint(field(job, TEXT("counts")), TEXT("total"));
-    if (name.len > 0)
-        otherwise = name.data;
+    if (name[0])
+        otherwise = name;
     return progress_new(drawing->cli, otherwise ? otherwise : "job",
                         drawing->total);
 }

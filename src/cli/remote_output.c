@@ -126,8 +126,7 @@ static Text show_value(struct outputs *outputs, const Value *value)
         return cid_bytes_to_text(value->link, &outputs->arena);
     buffer_init(&json, (size_t)64 << 20);
     if (dag_json_encode(value, &json, NULL) == STATUS_OK)
-        text =
-            arena_copy_text(&outputs->arena, bytes_text(buffer_bytes(&json)));
+        text = output_safe(bytes_text(buffer_bytes(&json)), &outputs->arena);
     else
         text = TEXT("(a value that DAG-JSON cannot say)");
     buffer_deinit(&json);

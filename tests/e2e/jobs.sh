@@ -163,6 +163,31 @@ else
     skip "wat2wasm is missing: no guest that logs"
 fi
 
+# --- Its terms -----------------------------------------------------------------
+
+expect_code 1 "a deadline" ipvm submit --deadline 1s --wait "$primes" count 0 90000001
+expect_error 'deadline has passed'
+expect_code 1 "a limit of time" ipvm submit --time 100ms --wait "$primes" count 0 90000002
+expect_error 'longer than it may|limit/time'
+expect_code 1 "a limit of fuel" ipvm submit --fuel 1000 --wait "$primes" count 0 90000003
+expect_error 'limit/fuel'
+expect_code 5 "a quota that is none" ipvm submit --quota none "$primes" count 0 10
+expect_code 2 "a priority beyond all" ipvm submit --priority 101 "$primes" count 0 10
+expect_code 2 "two beginnings" ipvm submit --at 2030-01-01 --in 1h "$primes" count 0 10
+expect "a job for Ctrl-C" ipvm submit "$primes" count 0 90000004
+"$IPVM" watch "$(last)" > watched.out 2> watched.err &
+watcher=$!
+for _ in {1..200}; do # its handler is there when it asks
+    until_state "$(last)" running && break
+done
+sleep 0.2
+kill -INT $watcher
+wait $watcher
+expect_true "  which ends the watching" test $? -eq 130
+expect_true "  and says how to go on" grep -q 'the job goes on without us' watched.err
+expect_true "  not the job" test "$(state "$(last)")" = running
+"$IPVM" cancel -q "$(last)" > /dev/null
+
 # --- Words to it ---------------------------------------------------------------
 
 expect "a long one" ipvm submit "$primes" count 0 90000000
