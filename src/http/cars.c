@@ -17,6 +17,7 @@
 
 #include "base/file.h"
 #include "content/car_import.h"
+#include "http/server.h"
 
 enum { IMPORTS_MAX = 4 }; /* at once; each takes all cores */
 
@@ -166,6 +167,8 @@ RequestStep cars_post(struct request *request)
                                "%d CARs are being imported: try again later",
                                IMPORTS_MAX);
     }
+    if (server_stops(request->http))
+        atomic_store(&arriving->is_cancelled, true);
     if (!atomic_load(&arriving->is_over))
         return REQUEST_WAITS;
     if (arriving->status != STATUS_OK)
