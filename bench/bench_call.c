@@ -52,9 +52,10 @@ static uint64_t call_once(struct call *call)
 {
     struct error err = {0};
     uint64_t ticket, start = clock_monotonic_ns();
+    const struct executor_client client = {.done = over, .context = call};
     call->is_over = false;
-    bench_check(executor_submit(call->world->executor, &call->request, over,
-                                call, &ticket, &err),
+    bench_check(executor_submit(call->world->executor, &call->request, &client,
+                                &ticket, &err),
                 &err);
     while (!call->is_over)
         executor_poll(call->world->executor, -1);
