@@ -2,10 +2,12 @@
 # What the benchmarks need beside their programs: guests, and Wasmtime with
 # nothing switched on to compare with.
 
-BENCH_GUESTS := $(addprefix bench/guests/,loop.wasm echo.wasm big.wasm)
+BENCH_GUESTS := $(addprefix bench/guests/,loop.wasm echo.wasm big.wasm \
+  hostile.wasm)
 $(eval $(call wit_guest,bench/guests/echo.wasm))
 
-bench/guests/loop.wasm: bench/guests/loop.c
+bench/guests/loop.wasm bench/guests/hostile.wasm: \
+  bench/guests/%.wasm: bench/guests/%.c
 	@echo '  GUEST $@'
 	@$(GUEST_CC) -o $@ $<
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "run/executor_internal.h"
 #include "run/in_process.h"
 #include "worker/pool.h"
@@ -181,6 +182,10 @@ static void tell_stopped(struct executor *executor)
     }
 }
 
+/* What it costs to keep a byte of a result, on the store's thread and its
+ * disk. */
+enum { KEEP_BYTE_NS = 3 };
+
 /* --- The runner's callbacks --------------------------------------------- */
 
 static void on_done(void *context, const struct run_outcome *outcome)
@@ -188,8 +193,14 @@ static void on_done(void *context, const struct run_outcome *outcome)
     struct executor *executor = context;
     struct executor_job *job = find_job(executor, outcome->ticket);
     ASSERT(job);
+    const uint64_t start_ns = clock_monotonic_ns();
+    struct lane *lane = lane_ref(job->client.lane);
     executor_let_go(executor, job, outcome);
     tell(executor, job, outcome);
+    executor_charge(executor, lane,
+                    outcome->host_ns + clock_monotonic_ns() - start_ns +
+                        outcome->output.len * (uint64_t)KEEP_BYTE_NS);
+    lane_unref(lane);
     executor_hand_over(executor);
 }
 
@@ -332,6 +343,12 @@ void executor_wake(struct executor *executor)
 struct landings *executor_landings(struct executor *executor)
 {
     return executor->landings;
+}
+
+void executor_charge(struct executor *executor, struct lane *lane, uint64_t ns)
+{
+    lane_spend(lane ? lane : executor->own_lane,
+               ns * executor->options.workers);
 }
 
 struct lanes *executor_lanes(struct executor *executor)

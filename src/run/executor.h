@@ -69,6 +69,10 @@ Status executor_submit(struct executor *executor,
 void executor_cancel(struct executor *executor, uint64_t ticket, End end);
 /* Which computations are in the runner's hands, for those who want the same. */
 struct landings *executor_landings(struct executor *executor);
+/* The executor's thread was kept busy for a lane, so that nobody was served:
+ * counts as if all workers had been. NULL: the owner's. */
+void executor_charge(struct executor *executor, struct lane *lane,
+                     uint64_t ns);
 /* The lanes of this executor. One is given back before the executor is
  * closed. */
 struct lanes *executor_lanes(struct executor *executor);

@@ -227,7 +227,8 @@ void executor_let_go(struct executor *executor, struct executor_job *job,
     }
     job_list_remove(&executor->handed, job);
     count_memory(executor, job->request.memory_need, -1);
-    charge_up_to(job, outcome->cost.wall_ns);
+    charge_up_to(job, outcome->worker_ns ? outcome->worker_ns
+                                         : outcome->cost.wall_ns);
     // Not the wall's time: what else the machine does is not the task's.
     if (job->request.verb == RUN_CALL)
         lane_learn(job->entry.lane, outcome->cost.cpu_ns);

@@ -149,6 +149,12 @@ static void raise_floor(struct lanes *lanes)
         lanes->floor = lane_of_active(first)->tag;
 }
 
+struct lane *lane_ref(struct lane *lane)
+{
+    lane->references++;
+    return lane;
+}
+
 /* One entry less stands in it, or is taken. */
 static void release(struct lane *lane)
 {
@@ -384,6 +390,14 @@ struct lane_entry *lanes_take(struct lanes *lanes, uint64_t memory_left)
     return entry;
 }
 
+void lane_spend(struct lane *lane, uint64_t ns)
+{
+    uint64_t part = ns + lane->rest;
+    lane->tag += part / lane->weight;
+    lane->rest = part % lane->weight;
+    reorder(lane);
+}
+
 void lane_charge(struct lane_entry *entry, uint64_t ns)
 {
     struct lane *lane = entry->lane;
@@ -393,10 +407,7 @@ void lane_charge(struct lane_entry *entry, uint64_t ns)
     lane->expected_ns -= known;
     entry->charged_ns += ns;
     lane->used_ns += ns;
-    uint64_t part = ns + lane->rest;
-    lane->tag += part / lane->weight;
-    lane->rest = part % lane->weight;
-    reorder(lane);
+    lane_spend(lane, ns);
 }
 
 void lane_finish(struct lane_entry *entry)

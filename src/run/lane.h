@@ -39,6 +39,7 @@ void lanes_free(struct lanes *lanes);
  * to give back with lane_unref(). An empty lane that nobody refers to goes. */
 struct lane *lane_of(struct lanes *lanes, const Hash *isolation,
                      uint32_t weight);
+struct lane *lane_ref(struct lane *lane);
 void lane_unref(struct lane *lane);
 const Hash *lane_isolation(const struct lane *lane);
 void lane_set_weight(struct lane *lane, uint32_t weight);
@@ -73,6 +74,8 @@ struct lane_entry *lanes_first(struct lanes *lanes, uint64_t memory_left);
 struct lane_entry *lanes_take(struct lanes *lanes, uint64_t memory_left);
 /* A taken entry has taken so much more time on a worker. */
 void lane_charge(struct lane_entry *entry, uint64_t ns);
+/* It took time from others, but not on a worker. */
+void lane_spend(struct lane *lane, uint64_t ns);
 /* It is over. */
 void lane_finish(struct lane_entry *entry);
 

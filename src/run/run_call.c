@@ -70,6 +70,27 @@ static void call_land(struct run_call *call)
     landing_over(landings, &key);
 }
 
+/* Who waits for the lease looks for the result: until that can be seen, the
+ * lease stays, and nobody here waits for it. */
+static void give_back_lease(struct run *run, const struct run_call *call)
+{
+    if (!run->tasks[call->task].has_result) {
+        IGNORE(lease_drop(run->store, &call->concrete, run->owner, NULL));
+        return;
+    }
+    run_batch_send(run);
+    run->leases[run->lease_count++ % LEASES_KEPT] = call->concrete;
+}
+
+void run_drop_leases(struct run *run)
+{
+    const size_t count =
+        run->lease_count < LEASES_KEPT ? run->lease_count : LEASES_KEPT;
+    for (size_t index = 0; index < count; index++)
+        IGNORE(lease_drop(run->store, &run->leases[index], run->owner, NULL));
+    run->lease_count = 0;
+}
+
 static void call_close(struct run_call *call)
 {
     struct run *run = call->run;
@@ -78,13 +99,8 @@ static void call_close(struct run_call *call)
     while (run->open[index] != call)
         index++;
     run->open[index] = run->open[--run->open_runs];
-    if (call->leased_ns) {
-        // Who waited for the lease looks for the result: it comes first. A
-        // failure is told at the end of the run.
-        run_batch_send(run);
-        store_settle(run->store);
-        IGNORE(lease_drop(run->store, &call->concrete, run->owner, NULL));
-    }
+    if (call->leased_ns)
+        give_back_lease(run, call);
     run->tasks[call->task].started_ns = 0;
 }
 

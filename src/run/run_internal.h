@@ -17,6 +17,7 @@ enum {
     AHEAD_NS = 2 * 1000 * 1000,
     BLOCKS_HELD_MAX = 4096, /* computations kept at hand, not read again */
     RUN_PENDING_MAX = 64 << 20,
+    LEASES_KEPT = 64,
 };
 
 /* One task of a run; zero until somebody asks. */
@@ -68,6 +69,10 @@ struct run {
     uint32_t lacking;       /* of them: those that lack a block */
     bool has_healed;        /* a block, for any of them */
     uint32_t open_runs, open_capacity;
+    /* Of those who have a result: dropped at the end, or they expire; the last
+     * ones. */
+    Hash leases[LEASES_KEPT];
+    size_t lease_count;
     struct run_message *messages;
     size_t message_count;
     uint32_t log_lines;
@@ -119,6 +124,8 @@ void run_alarm(struct run *run, uint32_t task, Text text);
 void run_start(struct run *run, uint32_t task, const struct limits *limits);
 void run_stop(struct run *run, uint32_t task, End end);
 void run_renew_leases(struct run *run);
+/* Of what has come out, once it can be seen. */
+void run_drop_leases(struct run *run);
 /* Heals what calls ended for the lack of, and has them run again, once. Not
  * inside a callback of the executor. */
 void run_heal_calls(struct run *run);

@@ -76,6 +76,9 @@ struct run_outcome {
     char message[RUN_MESSAGE_MAX]; /* for people: which trap and where, what
                                       was refused and what to use instead */
     struct run_cost cost;
+    /* What the runner saw itself, or 0: how long the job kept its worker from
+     * others; and the caller's thread, with its output, logs and blocks. */
+    uint64_t worker_ns, host_ns;
 };
 
 /* A block lent by the host: give it back with release_block(). */

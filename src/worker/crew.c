@@ -104,6 +104,7 @@ void crew_lose(struct pool *pool, struct worker *worker, End end,
     bool ends = first && (end != END_HOST || ++first->losses >= LOSSES_MAX ||
                           (worker->broken && is_to_blame(worker, first)));
     const uint64_t spent_ns = first ? worker_spent_ns(worker) : 0;
+    const uint64_t host_ns = worker->host_ns;
     // From the last, so that they stand in their old order again.
     while (worker->jobs.last) {
         struct job *job = worker->jobs.last;
@@ -113,6 +114,8 @@ void crew_lose(struct pool *pool, struct worker *worker, End end,
         if (job == first && ends) {
             job_end(job, end, "%s", why);
             job->outcome->cost.wall_ns = spent_ns;
+            job->outcome->worker_ns = spent_ns;
+            job->outcome->host_ns = host_ns;
             job_row_append(&pool->over, job);
         } else {
             job_row_prepend(&pool->waiting, job);

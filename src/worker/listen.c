@@ -2,6 +2,7 @@
 /* listen.c - what a worker process says, read with suspicion. */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "worker/worker.h"
 
 /* One worker's share of a round: others wait. */
@@ -125,6 +126,10 @@ static void finish(struct worker *worker, const struct done_message *done,
                                   .output = buffer_bytes(&worker->result),
                                   .cost = done->cost};
     // Several may be heard of at once: begun_ns is the last one's then.
+    outcome.worker_ns =
+        now_ns > worker->begun_ns ? now_ns - worker->begun_ns : 0;
+    outcome.host_ns = worker->host_ns;
+    worker->host_ns = 0;
     uint64_t most_ns = now_ns - job->handed_ns;
     if (outcome.cost.wall_ns > most_ns)
         outcome.cost.wall_ns = most_ns;
@@ -136,7 +141,9 @@ static void finish(struct worker *worker, const struct done_message *done,
     job->worker = NULL;
     worker_resume(worker, now_ns);
     worker_set_deadline(worker, now_ns);
+    const uint64_t start_ns = clock_monotonic_ns();
     worker->owner.finish(worker->owner.context, job, &outcome);
+    worker->finish_ns += clock_monotonic_ns() - start_ns;
     if (worker->result.capacity > RESULT_KEPT_MAX)
         buffer_deinit(&worker->result);
     buffer_clear(&worker->result);
@@ -196,7 +203,11 @@ bool worker_listen(struct worker *worker, uint64_t now_ns)
 {
     struct ring *ring = &worker->channel.results;
     bool heard = false;
+    if (!worker->broken && !ring_has_data(ring))
+        return false;
+    const uint64_t start_ns = clock_monotonic_ns();
     worker->round_bytes = 0;
+    worker->finish_ns = 0;
     for (int i = 0;
          i < FRAMES_PER_ROUND && worker->round_bytes < BYTES_PER_ROUND; i++) {
         struct frame frame;
@@ -217,5 +228,6 @@ bool worker_listen(struct worker *worker, uint64_t now_ns)
         channel_wake_worker(&worker->channel);
         worker->is_waking = false;
     }
+    worker->host_ns += clock_monotonic_ns() - start_ns - worker->finish_ns;
     return heard;
 }

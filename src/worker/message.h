@@ -26,6 +26,9 @@ typedef enum {
 
 enum {
     LOG_LINE_MAX = 4096,
+    /* Of the lines of one job, each counted with its cost: more are dropped. */
+    LOG_JOB_MAX = 1 << 20,
+    LOG_LINE_COST = 64,
     /* A job's input and description up to this lie in the ring, larger ones
      * in a file of their own. */
     JOB_INLINE_MAX = 1 << 20,

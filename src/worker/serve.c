@@ -44,6 +44,7 @@ struct server {
     struct patience patience;
     uint64_t ticket;
     uint64_t lines_dropped;
+    size_t log_room; /* for lines of the job, bytes */
 };
 
 /* --- Waiting ------------------------------------------------------------ */
@@ -161,22 +162,27 @@ static void send_done(struct server *server, const struct run_outcome *outcome)
 
 /* --- What a performer may ask ------------------------------------------- */
 
-/* A line is dropped rather than waited for: half of the ring is kept for
- * what matters. */
+/* A line is dropped rather than waited for: half of the ring is kept for what
+ * matters. And a job has only so much to say: each line takes the runner's
+ * time. */
 static void log_line(void *context, uint64_t ticket, LogLevel level, Text line)
 {
     struct server *server = context;
     (void)ticket;
     if (line.len > LOG_LINE_MAX)
         line.len = LOG_LINE_MAX;
-    uint8_t *at = ring_backlog(&server->channel.results) < CHANNEL_RING_LEN / 2
-                      ? ring_reserve(&server->channel.results,
-                                     sizeof(uint32_t) + line.len)
-                      : NULL;
+    const size_t cost = LOG_LINE_COST + line.len;
+    const bool has_room =
+        server->log_room >= cost &&
+        ring_backlog(&server->channel.results) < CHANNEL_RING_LEN / 2;
+    uint8_t *at = has_room ? ring_reserve(&server->channel.results,
+                                          sizeof(uint32_t) + line.len)
+                           : NULL;
     if (!at) {
         server->lines_dropped++;
         return;
     }
+    server->log_room -= cost;
     uint32_t word = (uint32_t)level;
     memcpy(at, &word, sizeof word);
     if (line.len > 0)
@@ -411,6 +417,7 @@ static void perform(struct server *server, const struct job_message *message,
     *outcome = (struct run_outcome){.ticket = server->ticket,
                                     .argument_index = RUN_NO_INDEX};
     expect_blocks(server, NULL, 0);
+    server->log_room = LOG_JOB_MAX;
     server->performer->perform(server->performer->state, &request, &host,
                                &server->output, outcome);
     if (server->output.status != STATUS_OK && outcome->end == END_NONE)

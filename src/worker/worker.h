@@ -59,6 +59,9 @@ struct worker {
     struct artifact_slot artifacts[ARTIFACT_SLOTS];
     uint64_t artifact_clock;
     uint64_t round_bytes; /* moved for it in this round of listening */
+    uint64_t finish_ns; /* of it, told to the owner */
+    uint64_t host_ns; /* that listening took for the first job, or those before
+                         it, but for `finish` */
     const char *broken;   /* why it is not to be trusted; else NULL */
 };
 
