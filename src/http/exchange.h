@@ -105,14 +105,15 @@ struct request_private {
     char type[MEDIA_TYPE_MAX]; /* of the body */
 };
 
-/* Handles a request from its headers on. MHD_AccessHandlerCallback. */
-enum MHD_Result exchange(void *http, struct MHD_Connection *connection,
+/* Handles a request from its headers on. MHD_AccessHandlerCallback; `*slot` is
+ * the request. */
+enum MHD_Result exchange(void *context, struct MHD_Connection *connection,
                          const char *url, const char *method,
                          const char *version, const char *data, size_t *len,
-                         void **request);
+                         void **slot);
 /* MHD_RequestCompletedCallback. */
-void exchange_over(void *http, struct MHD_Connection *connection,
-                   void **request, enum MHD_RequestTerminationCode code);
+void exchange_over(void *context, struct MHD_Connection *connection,
+                   void **slot, enum MHD_RequestTerminationCode code);
 
 /* False: it was woken meanwhile, and so has to look again. */
 bool exchange_suspend(struct request *request, uint64_t timeout_ms);

@@ -115,7 +115,7 @@ static void add_metrics(struct buffer *out, const struct metric *metrics,
     }
 }
 #define ADD_METRICS(out, metrics, of)                                         \
-    add_metrics(out, metrics, sizeof metrics / sizeof *metrics, of)
+    add_metrics(out, metrics, sizeof(metrics) / sizeof *(metrics), of)
 
 /* --- By a label ---------------------------------------------------------- */
 

@@ -36,7 +36,7 @@ static Value numbers_map(struct arena *arena, const struct number *numbers,
     return value_map(arena, entries, count);
 }
 #define NUMBERS_MAP(arena, numbers)                                           \
-    numbers_map(arena, numbers, sizeof numbers / sizeof *numbers)
+    numbers_map(arena, numbers, sizeof(numbers) / sizeof *(numbers))
 
 static Value config_value(struct request *request)
 {

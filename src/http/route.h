@@ -27,16 +27,16 @@ struct route_answer {
 
 struct route {
     unsigned methods; /* one Method; GET answers HEAD, too */
-    const char *path;
     Capability capability;
+    const char *path;
     const char *id;    /* "getJob": operationId */
     const char *group; /* "jobs", "content": chapter, tag */
     const char *summary;
     const char *about;               /* more words, or NULL */
     const struct route_param *query; /* ended by a NULL name; or NULL */
-    const char *const
-        *bodies; /* media types it takes, NULL at the end; NULL: no
-                                  body. "any" takes all */
+    /* Media types it takes, NULL at the end; NULL: no body. One may stand for
+     * all, as in an Accept header. */
+    const char *const *bodies;
     const struct route_answer *answers; /* ended by status 0; problems are
                                            implied */
     /* The job, or the content, that it is about is params[0], a CID: the gate

@@ -115,8 +115,9 @@ static unsigned connections_max(const struct node_config *config)
     (void)setrlimit(RLIMIT_NOFILE, &limit); // Then there are fewer.
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
         limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < max + FILES_KEPT)
-        max = limit.rlim_cur > 2 * FILES_KEPT ? limit.rlim_cur - FILES_KEPT
-                                              : FILES_KEPT;
+        max = limit.rlim_cur > (rlim_t)2 * FILES_KEPT
+                  ? limit.rlim_cur - FILES_KEPT
+                  : FILES_KEPT;
     return (unsigned)max;
 }
 
