@@ -246,7 +246,7 @@ function linkList(links, isDirectory) {
       'h2',
       {},
       isDirectory
-        ? plural(links.length, 'entry').replace('entrys', 'entries')
+        ? plural(links.length, 'entry', 'entries')
         : plural(links.length, 'link'),
     ),
     list,

@@ -47,16 +47,27 @@ export function say(element, text) {
   if (element.textContent !== text) element.textContent = text
 }
 
-// Calls `draw` once in the next frame, however often it is asked.
-export function drawLater(draw) {
-  let asked = 0
-  const ask = () => {
-    asked ||= requestAnimationFrame(() => {
-      asked = 0
-      draw()
-    })
+// Calls `draw` once in the next frame, however often it is asked, and no sooner
+// than `everyMs` after the last time.
+export function drawLater(draw, everyMs = 0) {
+  let frame = 0,
+    timer = 0,
+    last = -Infinity
+  const run = () => {
+    frame = timer = 0
+    last = performance.now()
+    draw()
   }
-  ask.stop = () => cancelAnimationFrame(asked)
+  const ask = () => {
+    if (frame || timer) return
+    const wait = last + everyMs - performance.now()
+    if (wait > 0) timer = setTimeout(run, wait)
+    else frame = requestAnimationFrame(run)
+  }
+  ask.stop = () => {
+    clearTimeout(timer)
+    cancelAnimationFrame(frame)
+  }
   return ask
 }
 

@@ -4,8 +4,8 @@
 const number = new Intl.NumberFormat('en')
 export const count = (value) => number.format(value ?? 0)
 
-export function plural(value, word) {
-  return `${count(value)} ${word}${value === 1 ? '' : 's'}`
+export function plural(value, word, words = `${word}s`) {
+  return `${count(value)} ${value === 1 ? word : words}`
 }
 
 const digits = (value) =>

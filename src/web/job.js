@@ -18,7 +18,7 @@ import { short } from '/format.js'
 import { graphView } from '/graph.js'
 import { JobHead, jobHref } from '/job_head.js'
 import { showLink } from '/link.js'
-import { logsView } from '/logs.js'
+import { Logs } from '/logs.js'
 import { resultsView } from '/results.js'
 import { Run, isOver } from '/run.js'
 import { taskView } from '/task.js'
@@ -30,7 +30,7 @@ const TABS = [
   ['graph', 'Graph', graphView],
   ['time', 'Time line', (run, options) => new Timeline(run, options)],
   ['tasks', 'Tasks', (run, options) => new TaskTable(run, options)],
-  ['log', 'Log', logsView],
+  ['log', 'Log', (run) => new Logs(run)],
   ['result', 'Results', resultsView],
 ]
 

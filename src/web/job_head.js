@@ -49,7 +49,7 @@ export function progress(counts = {}) {
 export class JobHead {
   constructor(run, { act }) {
     Object.assign(this, { run, act })
-    this.chip = el('span.chip.large')
+    this.chip = el('span.chip.large', { role: 'status' })
     this.numbers = el('div.numbers')
     this.actions = el('div.actions')
     this.message = el('p.bad')

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // logs.js - the lines that guests wrote, and what became of the job.
 
-import { drawLater, el, empty, replace } from '/dom.js'
+import { drawLater, el, empty, replace, say } from '/dom.js'
 import { clock, count } from '/format.js'
 
-const SHOWN = 1000
+const SHOWN = 1000,
+  DRAW_EVERY_MS = 150
 
 export function logLine(line) {
   return el(
@@ -51,29 +52,47 @@ function eventLine(event) {
   )
 }
 
-export function logsView(run) {
-  const list = el('ol.log', { tabindex: 0, 'aria-label': 'Log' })
-  const note = el('p.faint')
-  const element = el('div.logs', {}, note, list)
-  const draw = drawLater(() => {
-    const events = run.events.filter((event) => event.kind !== 'alarm')
-    const lines = [
-      ...run.logs.map((line) => [line, logLine]),
-      ...events.map((one) => [one, eventLine]),
-    ].sort(([a], [b]) => Number(a.seq ?? 0) - Number(b.seq ?? 0))
-    const stays = list.scrollTop + list.clientHeight >= list.scrollHeight - 8
+// {element, update(), mark(), stop()}
+export class Logs {
+  constructor(run) {
+    this.run = run
+    this.list = el('ol.log', { tabindex: 0, 'aria-label': 'Log' })
+    this.note = el('p.faint')
+    this.element = el('div.logs', {}, this.note, this.list)
+    this.update = drawLater(() => this.#draw(), DRAW_EVERY_MS)
+    this.update()
+  }
+
+  #draw() {
+    const { run, list } = this
+    const lines = linesOf(run)
     const hidden = Math.max(0, lines.length - SHOWN) + run.logsDropped
-    note.textContent =
-      hidden > 0 ? `${count(hidden)} earlier lines are not shown` : ''
-    if (lines.length === 0)
-      return replace(list, el('li', {}, empty('Nothing was logged yet')))
+    // Who reads the end wants to see what comes.
+    const isAtEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 8
+    say(
+      this.note,
+      hidden > 0 ? `${count(hidden)} earlier lines are not shown` : '',
+    )
     replace(
       list,
       lines.slice(-SHOWN).map(([line, view]) => view(line)),
+      lines.length === 0 && el('li', {}, empty('Nothing was logged yet')),
     )
-    if (stays) list.scrollTop = list.scrollHeight
-    return undefined
-  })
-  draw()
-  return { element, update: draw, mark() {}, stop: draw.stop }
+    if (isAtEnd) list.scrollTop = list.scrollHeight
+  }
+
+  mark() {}
+
+  stop() {
+    this.update.stop()
+  }
+}
+
+// Lines and events in their order, each with what shows it.
+function linesOf({ logs, events }) {
+  const others = events.filter((event) => event.kind !== 'alarm')
+  return [
+    ...logs.map((line) => [line, logLine]),
+    ...others.map((event) => [event, eventLine]),
+  ].sort(([a], [b]) => Number(a.seq ?? 0) - Number(b.seq ?? 0))
 }
