@@ -30,7 +30,8 @@ static ipvm_status run_workflow(ipvm *vm, ipvm_workflow *workflow,
     if (status != IPVM_OK)
         return status;
     status = ipvm_run_output(run, 0, &output, error);
-    if (status == IPVM_OK && (output.end[0] || strcmp(output.json, "42"))) {
+    if (status == IPVM_OK &&
+        (output.end[0] || strcmp(output.json, "42") != 0)) {
         snprintf(error->message, sizeof error->message, "%s%s%.150s",
                  output.end, output.end[0] ? ": " : "",
                  output.end[0] ? output.message : "a wrong answer");

@@ -206,21 +206,23 @@ static size_t find_chain(const struct node_client *client, Text cmd,
     return 0;
 }
 
-static Status mint(struct node_client *client, struct token_claims *claims,
-                   struct buffer *out, struct error *err)
+static Status mint(struct node_client *client,
+                   const struct token_claims *asked, struct buffer *out,
+                   struct error *err)
 {
+    struct token_claims claims = *asked;
     const struct token *chain[PROOFS_MAX];
     Cid proofs[PROOFS_MAX];
     Bytes tokens[PROOFS_MAX + 1];
     struct token *token;
-    const size_t count = find_chain(client, claims->cmd, chain);
+    const size_t count = find_chain(client, claims.cmd, chain);
     for (size_t index = 0; index < count; index++) {
         proofs[count - 1 - index] = chain[index]->cid; // root first
         tokens[index] = chain[index]->bytes;
     }
-    claims->proofs = proofs;
-    claims->proof_count = count;
-    TRY(token_mint(claims, client->key, NULL, &token, err));
+    claims.proofs = proofs;
+    claims.proof_count = count;
+    TRY(token_mint(&claims, client->key, NULL, &token, err));
     tokens[count] = token->bytes;
     const Status status =
         container_write(CONTAINER_BASE64URL, tokens, count + 1, out, err);
@@ -234,7 +236,7 @@ int node_mint(struct node_client *client, Text cmd, const Value *args,
     struct error err = {0};
     const bool is_owner = did_equal(&client->self, &client->did);
     const int64_t now_s = clock_wall_s();
-    struct token_claims claims = {
+    const struct token_claims claims = {
         .kind = TOKEN_INVOCATION,
         .sub = &client->did,
         .cmd = cmd,

@@ -14,8 +14,7 @@ struct remote_drawing {
 /* Draws it on stderr until it is over: `*out`, in `arena`, is what it came to.
  * An exit code: of a job that is over as `ipvm run` has it, else after having
  * said what is wrong. */
-int remote_draw(struct node_client *client,
-                const struct remote_drawing *drawing, struct arena *arena,
-                Value *out);
+int remote_draw(struct node_client *client, const struct remote_drawing *what,
+                struct arena *arena, Value *out);
 
 #endif
