@@ -18,6 +18,7 @@ enum {
     TRIES = 500,
     CLIENTS = 4,
     JOBS_EACH = 2500,
+    AT_ONCE = 64, /* of a client */
     MILLION = 1000 * 1000,
     OPEN_JOBS = 10000,
 };
@@ -253,14 +254,19 @@ static void one_after_the_other(void)
 struct crowd {
     struct world *world;
     struct job_terms terms[JOBS_EACH];
-    atomic_uint *left;
+    pthread_mutex_t lock;
+    pthread_cond_t room;
+    unsigned waiting; /* for their acknowledgement */
 };
 
 static void on_crowd(void *context, const struct node_answer *answer)
 {
     struct crowd *crowd = context;
     bench_check(answer->status, &answer->error);
-    atomic_fetch_sub(crowd->left, 1);
+    pthread_mutex_lock(&crowd->lock);
+    crowd->waiting--;
+    pthread_cond_signal(&crowd->room);
+    pthread_mutex_unlock(&crowd->lock);
 }
 
 static void *submit_many(void *context)
@@ -269,6 +275,11 @@ static void *submit_many(void *context)
     struct error err = {0};
     for (unsigned job = 0; job < JOBS_EACH; job++) {
         struct submission *submission;
+        pthread_mutex_lock(&crowd->lock);
+        while (crowd->waiting >= AT_ONCE)
+            pthread_cond_wait(&crowd->room, &crowd->lock);
+        crowd->waiting++;
+        pthread_mutex_unlock(&crowd->lock);
         bench_check(gate_own_submission(node_gate(crowd->world->node),
                                         &crowd->terms[job], (Bytes){NULL, 0},
                                         &submission, &err),
@@ -283,12 +294,12 @@ static void saturation(void)
     struct world world = {0};
     struct crowd *crowds = heap_array(CLIENTS, sizeof *crowds);
     pthread_t threads[CLIENTS];
-    atomic_uint left = CLIENTS * JOBS_EACH;
     struct node_stats stats = {0};
     world_open(&world);
     for (uint64_t client = 0; client < CLIENTS; client++) {
         crowds[client].world = &world;
-        crowds[client].left = &left;
+        pthread_mutex_init(&crowds[client].lock, NULL);
+        pthread_cond_init(&crowds[client].room, NULL);
         for (uint64_t job = 0; job < JOBS_EACH; job++)
             crowds[client].terms[job].workflow =
                 three_steps(&world, (client * JOBS_EACH + job) * 10);

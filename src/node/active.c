@@ -135,19 +135,15 @@ static void tell_started(struct node *node, struct job *job,
 
 void active_start(struct node *node, struct job *job)
 {
-    struct submission *submission = NULL;
+    struct submission *submission = job_take_submission(node, job);
     struct active *active = HEAP_NEW(struct active);
     struct error err = {0};
     Status status = STATUS_OK;
     active->node = node;
     active->job = job;
     active->timer.owner = active;
-    if (job->submission) {
-        submission = job->submission;
-        job->submission = NULL;
-    } else {
+    if (!submission)
         status = restore(node, job, &submission, &err);
-    }
     if (status == STATUS_OK)
         status = load(node, job, submission, active, &err);
     if (status == STATUS_OK)
@@ -171,10 +167,10 @@ void active_start(struct node *node, struct job *job)
                                   : 0;
         active->limit_ns = active->start_ns + left * 1000000 + 1;
     }
-    active->flush_ns = active->start_ns + FLUSH_NS;
     job_set_state(node, job, JOB_RUNNING);
     job_set_timer(node, job);
     tell_started(node, job, active);
+    active_flush_later(active);
     active_set_timer(active);
     loop_make_runnable(node, active);
 }
@@ -365,6 +361,15 @@ void active_set_timer(struct active *active)
     ranking_put(&active->node->timers, &active->timer);
 }
 
+void active_flush_later(struct active *active)
+{
+    const uint64_t share = 1 + active->node->active / FLUSH_RUNS;
+    if (active->flush_ns != 0)
+        return;
+    active->flush_ns = clock_monotonic_ns() + share * FLUSH_NS;
+    active_set_timer(active);
+}
+
 /* What is waiting becomes durable, if it has waited for long. */
 static void flush(struct active *active, uint64_t now)
 {
@@ -389,6 +394,8 @@ void active_step(struct active *active)
         active_stop(active, ACTIVE_FAILS,
                     "limit/time: the job took longer than it may");
     flush(active, now);
+    if (active->later_count > 0)
+        told_later(active);
     switch (run_step(active->run, ACTIONS, &active->step_ns)) {
     case RUN_GOES_ON:
         loop_make_runnable(active->node, active);
@@ -410,10 +417,10 @@ void active_stop(struct active *active, ActiveMode mode, const char *why)
     active->mode = mode;
     active->why = why;
     active->limit_ns = 0;
-    told_later(active); // Nobody waits for a quota any more.
     if (mode == ACTIVE_DROPS)
         run_suspend(active->run, true);
     else if (mode != ACTIVE_SUSPENDS)
         run_cancel(active->run);
+    told_later(active); // Nobody waits to be let through any more.
     loop_make_runnable(active->node, active);
 }

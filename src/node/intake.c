@@ -182,6 +182,23 @@ static bool is_answered(struct node *node, struct job *job,
     return is_known;
 }
 
+/* While there is room: what the gate has loaded need not be loaded again when
+ * its turn comes. */
+static void keep_submission(struct node *node, struct job *job,
+                            struct word *word)
+{
+    enum { KEPT_TASKS = 1 << 16, EACH = 32 /* a job without tasks */ };
+    const struct workflow *workflow =
+        submission_facts(word->submission)->workflow;
+    const uint32_t weight = EACH + (workflow ? workflow->count : 0);
+    if (!ranked_is_in(&job->turn) || node->kept_tasks + weight > KEPT_TASKS)
+        return;
+    job->submission = word->submission;
+    job->kept_tasks = weight;
+    node->kept_tasks += weight;
+    word->submission = NULL;
+}
+
 static void take_in(struct node *node, struct word *word,
                     const struct submission_facts *from)
 {
@@ -203,22 +220,7 @@ static void take_in(struct node *node, struct word *word,
                                      .is_new = true,
                                  });
     job_enqueue(node, job);
-    if (ranked_is_in(&job->turn) && node->active < node->config.active_max) {
-        job->submission = word->submission;
-        word->submission = NULL;
-        job->next_submitted = node->submitted;
-        node->submitted = job;
-    }
-}
-
-void intake_forget(struct node *node)
-{
-    while (node->submitted) {
-        struct job *job = node->submitted;
-        node->submitted = job->next_submitted;
-        submission_free(job->submission);
-        job->submission = NULL;
-    }
+    keep_submission(node, job, word);
 }
 
 void intake_submit(struct node *node, struct word *word)

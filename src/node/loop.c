@@ -169,7 +169,6 @@ static void start_jobs(struct node *node)
     for (unsigned count = 0; count < STARTS_MAX && (job = jobs_next(node));
          count++)
         active_start(node, job);
-    intake_forget(node);
 }
 
 /* One turn for each that has something to do now. */
@@ -263,7 +262,6 @@ void *loop_thread(void *context)
     struct node *node = context;
     while (turn(node))
         executor_poll(node->executor, wait_ms(node));
-    intake_forget(node);
     cut_runs(node);
     watch_tell_dirty(node);
     parcel_send(node);

@@ -94,8 +94,9 @@ struct job {
     uint32_t tail;    /* bytes of events behind segment_last */
     struct job *next_dirty, *next_lost;
     struct active *active;
-    struct submission *submission; /* owned; for the turn it came in */
-    struct job *next_submitted;
+    struct submission
+        *submission;     /* owned; kept while it is queued, or NULL */
+    uint32_t kept_tasks; /* what that counts */
     struct ranked timer; /* by the wall's clock */
     struct ranked turn;  /* in its subject's queue */
 };
@@ -118,7 +119,8 @@ struct told {
 
 struct active_task {
     uint64_t ready_ns, started_ns;
-    bool is_paid; /* quota_begin() said yes */
+    bool is_paid;  /* quota_begin() said yes */
+    bool is_ahead; /* it may, and is not over */
 };
 
 struct active {
@@ -144,8 +146,9 @@ struct active {
     struct active_task *tasks;                      /* owned */
     uint32_t *untold; /* started, not told yet; owned */
     uint32_t untold_count, untold_capacity;
-    uint32_t *later; /* wait for their quota; owned */
-    uint32_t later_count, later_capacity;
+    uint32_t *later; /* wait to be let through; owned */
+    uint32_t later_first, later_count, later_capacity;
+    uint32_t ahead; /* tasks that may, and are not over */
     uint32_t logs, dropped_logs;
     struct parcel *parcel; /* of its end */
     Bytes outcome;         /* in `arena` */
@@ -229,10 +232,11 @@ struct node {
     struct heap timers; /* actives, by clock_monotonic_ns() */
     struct active *runnable, **runnable_end;
     struct active *fading, **fading_end; /* their batches are under way */
-    struct job *dirty, *lost, *submitted;
+    struct job *dirty, *lost;
     uint64_t lost_ns;      /* when those are looked at again */
     struct parcel *parcel; /* being filled, or NULL */
     uint32_t open, active;
+    uint32_t kept_tasks;         /* of submissions that queued jobs keep */
     bool quota_freed, has_later; /* tasks wait for their quota */
     uint64_t later_ns;           /* when those are asked about again */
     uint64_t order;              /* counts up, for ties */
@@ -247,8 +251,12 @@ enum {
     EVENT_PAGE_BYTES = 32 << 10,
     SEGMENT_BYTES = 64 << 10,
     EVENT_HEAD = 12,
-    FLUSH_NS = 20 * 1000 * 1000, /* how late a journal may be on the disk */
-    LOST_AGAIN_NS = 1000 * 1000 * 1000,
+    AHEAD_MAX = 64, /* tasks of others' jobs */
+    /* How late a journal may be on the disk; later by as much for each so many
+     * runs, which would write nothing but journals. */
+    FLUSH_NS = 20 * 1000 * 1000,
+    FLUSH_RUNS = 16,
+    LOST_AGAIN_NS = 100 * 1000 * 1000,
 };
 
 /* node.c */
@@ -271,6 +279,8 @@ void job_enqueue(struct node *node, struct job *job);
 void job_dequeue(struct node *node, struct job *job);
 /* When the wall's clock next means something to it. */
 void job_set_timer(struct node *node, struct job *job);
+/* Handed over, or NULL: to be restored. */
+struct submission *job_take_submission(struct node *node, struct job *job);
 /* The job whose turn it is, or NULL. */
 struct job *jobs_next(struct node *node);
 struct lane *subject_lane(struct node *node, struct subject *subject);
@@ -331,9 +341,6 @@ void intake_submit(struct node *node, struct word *word);
 Status intake_has_room(const struct node *node, const Did *share,
                        struct node_answer *answer);
 
-/* Those of this turn that were not started: restored later. */
-void intake_forget(struct node *node);
-
 /* control.c */
 void control_verb(struct node *node, struct word *word);
 /* From the store, if it is there and over. */
@@ -347,6 +354,8 @@ void active_woken(void *context);
 /* `why` are words that stay, for ACTIVE_FAILS; else NULL. */
 void active_stop(struct active *active, ActiveMode mode, const char *why);
 void active_set_timer(struct active *active);
+/* It is to be flushed, if that is not decided yet. */
+void active_flush_later(struct active *active);
 /* Frees those whose batches are all durable. */
 void actives_fade(struct node *node);
 

@@ -138,6 +138,7 @@ void jobs_remove(struct node *node, struct job *job)
     struct subject *owner = job->owner, *share = job->share;
     ASSERT(!job->active);
     job_dequeue(node, job);
+    submission_free(job_take_submission(node, job));
     pthread_mutex_lock(&node->lock);
     map_remove(&node->jobs, bytes_of(&job->facts.id, sizeof(Hash)));
     if (!job_state_is_over(job->state))
@@ -187,8 +188,19 @@ void jobs_free(struct node *node)
     heap_deinit(&node->wall);
 }
 
+struct submission *job_take_submission(struct node *node, struct job *job)
+{
+    struct submission *submission = job->submission;
+    node->kept_tasks -= job->kept_tasks;
+    job->kept_tasks = 0;
+    job->submission = NULL;
+    return submission;
+}
+
 void job_set_state(struct node *node, struct job *job, JobState state)
 {
+    if (state != JOB_QUEUED) // Nobody starts it soon.
+        submission_free(job_take_submission(node, job));
     pthread_mutex_lock(&node->lock);
     if (!job_state_is_over(job->state))
         node->stats.jobs[job->state]--;

@@ -43,10 +43,7 @@ static void put_number(struct event_draft *draft, Text key, uint64_t number)
 static void tell(struct active *active, Text kind, struct event_draft *draft)
 {
     event_tell(active->node, active->job, kind, draft);
-    if (active->flush_ns == 0) {
-        active->flush_ns = clock_monotonic_ns() + FLUSH_NS;
-        active_set_timer(active);
-    }
+    active_flush_later(active);
 }
 
 /* --- Starting ------------------------------------------------------------ */
@@ -68,10 +65,7 @@ static void started(struct active *active, uint32_t task)
                                      sizeof *active->untold);
     }
     active->untold[active->untold_count++] = task;
-    if (active->flush_ns == 0) {
-        active->flush_ns = mine->started_ns + FLUSH_NS;
-        active_set_timer(active);
-    }
+    active_flush_later(active);
 }
 
 void told_untold(struct active *active)
@@ -177,6 +171,8 @@ static void pay(struct active *active, uint32_t task,
                 const struct run_task_report *report)
 {
     struct node *node = active->node;
+    active->ahead -= active->tasks[task].is_ahead;
+    active->tasks[task].is_ahead = false;
     if (!active->tasks[task].is_paid)
         return;
     active->tasks[task].is_paid = false;
@@ -193,7 +189,7 @@ static void pay(struct active *active, uint32_t task,
 
 void told_unpaid(struct active *active)
 {
-    if (active->job->facts.quota.len == 0)
+    if (active->ahead == 0)
         return;
     for (uint32_t task = 0; task < active->workflow->count; task++)
         pay(active, task, NULL);
@@ -242,6 +238,8 @@ static void finished(struct active *active, uint32_t task,
     tell(active, TEXT("task/finished"), &draft);
     count_cost(active, report);
     pay(active, task, report);
+    if (active->later_count > 0)
+        loop_make_runnable(active->node, active);
     const struct job_facts *facts = &active->job->facts;
     if (facts->limits.fuel && facts->cost.fuel > facts->limits.fuel)
         active_stop(active, ACTIVE_FAILS,
@@ -353,15 +351,36 @@ static RunMay ask_quota(struct active *active, uint32_t task,
     return RUN_MAY_NOT;
 }
 
+/* Of somebody else's job few are let through ahead of their turn: what is
+ * revoked, or used up, while they wait is asked when it comes. */
+static RunMay ask(struct active *active, uint32_t task,
+                  char why[RUN_MESSAGE_MAX])
+{
+    const bool is_free =
+        !active->authorised && active->job->facts.quota.len == 0;
+    if (is_free)
+        return RUN_MAY;
+    if (active->mode == ACTIVE_CANCELS || active->mode == ACTIVE_FAILS)
+        return RUN_MAY_NOT;
+    if (active->ahead >= AHEAD_MAX)
+        return RUN_MAY_LATER;
+    if (!is_allowed(active, active->run, task, why))
+        return RUN_MAY_NOT;
+    const RunMay may = ask_quota(active, task, why);
+    if (may == RUN_MAY) {
+        active->tasks[task].is_ahead = true;
+        active->ahead++;
+    }
+    return may;
+}
+
 RunMay told_authorise(void *context, const struct run *run, uint32_t task,
                       char why[RUN_MESSAGE_MAX])
 {
     struct active *active = context;
     (void)run;
     active->tasks[task].ready_ns = clock_monotonic_ns();
-    if (!is_allowed(active, active->run, task, why))
-        return RUN_MAY_NOT;
-    const RunMay may = ask_quota(active, task, why);
+    const RunMay may = ask(active, task, why);
     if (may != RUN_MAY_LATER)
         return may;
     if (active->later_count == active->later_capacity) {
@@ -375,22 +394,26 @@ RunMay told_authorise(void *context, const struct run *run, uint32_t task,
     return RUN_MAY_LATER;
 }
 
+/* In their order, until one has to wait: then so have those behind it. A run
+ * that is suspended ends without their answers. */
 void told_later(struct active *active)
 {
-    uint32_t left = 0;
-    for (uint32_t index = 0; index < active->later_count; index++) {
-        const uint32_t task = active->later[index];
+    const uint32_t first = active->later_first;
+    if (active->mode == ACTIVE_SUSPENDS || active->mode == ACTIVE_DROPS)
+        active->later_first = active->later_count;
+    while (active->later_first < active->later_count) {
+        const uint32_t task = active->later[active->later_first];
         char why[RUN_MESSAGE_MAX] = "";
-        RunMay may = active->mode == ACTIVE_GOES ? ask_quota(active, task, why)
-                                                 : RUN_MAY_NOT;
+        const RunMay may = ask(active, task, why);
         if (may == RUN_MAY_LATER)
-            active->later[left++] = task;
-        else
-            run_answer(active->run, task, may == RUN_MAY, why);
+            break;
+        active->later_first++;
+        run_answer(active->run, task, may == RUN_MAY, why);
     }
-    if (left != active->later_count)
+    if (active->later_first != first)
         loop_make_runnable(active->node, active);
-    active->later_count = left;
+    if (active->later_first == active->later_count)
+        active->later_first = active->later_count = 0;
 }
 
 /* --- Its batches --------------------------------------------------------- */
