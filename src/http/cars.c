@@ -19,13 +19,18 @@
 #include "content/car_import.h"
 #include "http/server.h"
 
-enum { IMPORTS_MAX = 4 }; /* at once; each takes all cores */
+enum {
+    IMPORTS_MAX = 4, /* at once; each takes all cores */
+    WAIT_MS = 50,
+    WAITED_MAX = 60000 / WAIT_MS, /* then a minute is over */
+};
 
 /* Goes with the request. */
 struct arriving {
     struct store *store;
     struct request *request;
-    int file; /* -1: none */
+    int file;        /* -1: none */
+    unsigned waited; /* for a turn */
     bool is_started;
     pthread_t thread;
     atomic_bool is_cancelled, is_over;
@@ -158,15 +163,26 @@ static RequestStep answer(struct request *request,
     return respond_value(request, 201, &imported);
 }
 
+/* There is no turn for it yet. */
+static RequestStep wait_for_turn(struct request *request)
+{
+    struct arriving *arriving = request->state;
+    if (!server_stops(request->http) && arriving->waited++ < WAITED_MAX) {
+        request_wait_as(request, cars_post, WAIT_MS);
+        return REQUEST_WAITS;
+    }
+    respond_header(request, "Retry-After", TEXT("1"));
+    return respond_problem(request, 503, "busy",
+                           "%d CARs are being imported: try again later",
+                           IMPORTS_MAX);
+}
+
 RequestStep cars_post(struct request *request)
 {
     struct arriving *arriving = request->state;
-    if (!arriving->is_started && !start(arriving)) {
-        respond_header(request, "Retry-After", TEXT("1"));
-        return respond_problem(request, 503, "busy",
-                               "%d CARs are being imported: try again later",
-                               IMPORTS_MAX);
-    }
+    if (!arriving->is_started && !start(arriving))
+        return wait_for_turn(request);
+    request_wait_as(request, cars_post, 0);
     if (server_stops(request->http))
         atomic_store(&arriving->is_cancelled, true);
     if (!atomic_load(&arriving->is_over))

@@ -136,6 +136,13 @@ is 201 "a whole CAR" "${OWNER[@]}" "${CAR[@]}" --data-binary @large.car "$URL/v1
 expect_true "is here" ipvm get "$LARGE" -o large.out
 same "byte for byte" large large.out
 
+for index in {1..8}; do
+    curl -s -o /dev/null -w '%{http_code}\n' "${OWNER[@]}" "${CAR[@]}" --data-binary @large.car "$URL/v1/car" > "code.$index" &
+    wait_for+=($!)
+done
+wait "${wait_for[@]}"
+expect_true "many CARs at once each have their turn" test "$(cat code.* | sort -u)" = 201
+
 # --- Clients that go away -----------------------------------------------------
 
 head -c 20000000 /dev/urandom > left
