@@ -283,7 +283,7 @@ api: ## docs/http-api.md and docs/openapi.json, from the route table
 .PHONY: check check-fresh lint tidy format fuzz fuzz-keep bench
 # What runs under the thread sanitizer too: the modules with threads.
 TSAN_DIRS := tests/unit/base/ tests/unit/crypto/ tests/unit/store/ \
-  tests/unit/content/ tests/unit/run/
+  tests/unit/content/ tests/unit/run/ tests/unit/http/test_server
 TSAN_TESTS := $(filter $(TSAN_DIRS:%=%%),$(TEST_SOURCES:%.c=%))
 TSAN_PROGRAMS := $(filter $(TSAN_DIRS:%=%%),$(TEST_PROGRAM_SOURCES:%.c=%))
 SCRIPTS := $(filter-out %/lib.sh %/peers.sh %/serving.sh,$(wildcard tests/e2e/*.sh tests/conformance/*.sh))
