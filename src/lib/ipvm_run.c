@@ -91,6 +91,8 @@ static void on_event(void *context, const struct run *run,
     const struct workflow *workflow = run_of_workflow(run);
     struct schedule_counts counts;
 
+    if (inner->kind == RUN_TASK_COMPILING)
+        return; // Its users see it start later.
     arena_reset(&outer->arena);
     run_counts(run, &counts);
     ipvm_event event = {

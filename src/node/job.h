@@ -73,7 +73,7 @@ Value *job_terms_value(const struct job_terms *terms, struct arena *arena);
  * and the fields of their kind:
  *   submitted  subject, workflow, priority?, not_before?, deadline?, from?
  *   started    tasks (count), attempt
- *   compiling  module
+ *   compiling  module, and the first task that waits for it: task, index
  *   task/started   task (label), index
  *   task/finished  task, index, by ("memo" | "run" | "merge" | "upstream" |
  *                  "believed" | "nothing"), ok (bool), end? (Text), result?

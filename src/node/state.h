@@ -149,7 +149,8 @@ struct active {
     uint32_t *later; /* wait to be let through; owned */
     uint32_t later_first, later_count, later_capacity;
     uint32_t ahead; /* tasks that may, and are not over */
-    uint32_t logs, dropped_logs;
+    uint32_t logs;
+    Cid compiling;         /* the module that was told of last */
     struct parcel *parcel; /* of its end */
     Bytes outcome;         /* in `arena` */
     Cid outcome_cid;

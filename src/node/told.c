@@ -48,6 +48,25 @@ static void tell(struct active *active, Text kind, struct event_draft *draft)
 
 /* --- Starting ------------------------------------------------------------ */
 
+/* Once for all tasks that wait for the same module. */
+static void compiling(struct active *active, uint32_t task)
+{
+    struct event_draft draft = {.count = 0};
+    struct arena arena = {0};
+    const Value args = task_args(&active->workflow->tasks[task], &arena);
+    const Value *module = value_get(&args, TEXT("mod"));
+    Cid cid = {0};
+    if (module && module->kind == VALUE_LINK)
+        IGNORE(cid_from_bytes(module->link, &cid, NULL));
+    if (cid.len > 0 && !cid_equal(&cid, &active->compiling)) {
+        active->compiling = cid;
+        put_task(&draft, active, task);
+        event_put(&draft, TEXT("module"), value_link(&cid));
+        tell(active, TEXT("compiling"), &draft);
+    }
+    arena_deinit(&arena);
+}
+
 static void started(struct active *active, uint32_t task)
 {
     struct node *node = active->node;
@@ -306,6 +325,9 @@ void told_event(void *context, const struct run *run,
     case RUN_ALARM:
         alarmed(active, event);
         break;
+    case RUN_TASK_COMPILING:
+        compiling(active, event->task);
+        break;
     case RUN_TICK:
         break;
     }
@@ -390,7 +412,8 @@ RunMay told_authorise(void *context, const struct run *run, uint32_t task,
                                     sizeof *active->later);
     }
     active->later[active->later_count++] = task;
-    active->node->has_later = true;
+    if (active->job->facts.quota.len > 0) // Others of it may be in the way.
+        active->node->has_later = true;
     return RUN_MAY_LATER;
 }
 

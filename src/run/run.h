@@ -18,7 +18,8 @@ typedef enum {
     RUN_TASK_FINISHED, /* is over: `report` says how */
     RUN_TASK_LOG,      /* its guest logged `text` at `level` */
     RUN_ALARM,         /* `text`: two results of one pure computation */
-    RUN_TICK           /* nothing new for a while: redraw clocks */
+    RUN_TICK,          /* nothing new for a while: redraw clocks */
+    RUN_TASK_COMPILING /* it waits for its module */
 } RunEventKind;
 
 /* How a task came out; what the memo or the runner said of its cost. */

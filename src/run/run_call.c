@@ -228,8 +228,10 @@ static void want_module(struct run_call *call)
     uint32_t task = call->task;
     // Compiling is not the guest's time.
     if (!modules_want(run->modules, &call->module, &call->form,
-                      module_is_ready, call))
+                      module_is_ready, call)) {
         schedule_not_begun(run->schedule, task);
+        run_tell(run, RUN_TASK_COMPILING, task);
+    }
 }
 
 static void begin_check(struct run_call *call,

@@ -35,6 +35,7 @@ static void a_job_runs_to_its_end(void **state)
     jobs_have(jobs, &answer.job, "attempt", "1");
     assert_int_equal(jobs_count(jobs, &answer.job, "\"task/finished\""), 4);
     assert_int_equal(jobs_count(jobs, &answer.job, "\"by\":\"run\""), 4);
+    assert_int_equal(jobs_count(jobs, &answer.job, "\"compiling\""), 1);
     // And so it is after a restart.
     jobs_reopen(jobs);
     assert_state(jobs_state(jobs, &answer.job), JOB_SUCCEEDED);
