@@ -92,8 +92,8 @@ static void add_pages(struct node *node, struct job *job,
         if (page->batch != 0)
             continue;
         page->batch = job->batches_sent;
-        store_batch_journal(batch, &job->facts.id, page->first,
-                            buffer_bytes(&page->bytes));
+        store_batch_journal(batch, &job->facts.id, job->facts.submitted_ms,
+                            page->first, buffer_bytes(&page->bytes));
         job->tail += (uint32_t)page->bytes.len;
     }
     pthread_mutex_unlock(&node->lock);
@@ -141,7 +141,7 @@ static void compact(struct node *node, struct job *job,
         put_segment(node, job, &block, last);
     }
     job->tail = 0;
-    store_batch_journal_remove(batch, &job->facts.id,
+    store_batch_journal_remove(batch, &job->facts.id, job->facts.submitted_ms,
                                job->facts.segment_last + 1);
     buffer_deinit(&block);
     buffer_deinit(&tail.bytes);

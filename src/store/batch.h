@@ -20,7 +20,7 @@ enum operation_kind {
     OPERATION_PENDING,     /* value; the row's number is found when written */
     OPERATION_JOB,         /* key; value a row of jobs_private.h */
     OPERATION_JOB_REMOVE,  /* key; value when it was submitted (8) */
-    OPERATION_JOURNAL_CUT, /* key the job's; value the first to stay (8) */
+    OPERATION_JOURNAL_CUT, /* key of jobs_time; value the first to stay (8) */
 };
 
 struct operation {

@@ -241,9 +241,9 @@ static const struct {
     {TABLE_RECEIPTS, "receipts"},
     {TABLE_LOG, "log"},
     {TABLE_TOKENS, "tokens"},
+    {TABLE_JOBS_TIME, "jobs_time"},
     {TABLE_JOBS, "jobs"},
     {TABLE_JOBS_OPEN, "jobs_open"},
-    {TABLE_JOBS_TIME, "jobs_time"},
     {TABLE_JOURNAL, "journal"},
     {TABLE_QUOTAS, "quotas"},
 };

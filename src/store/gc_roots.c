@@ -146,8 +146,9 @@ static bool add_row_of_jobs(void *context, Bytes key, Bytes value)
     place_set(&visit->at, key);
     visit->visit.is_damaged = !table_value_of_row(visit->table, key, &value);
     return !visit->visit.is_damaged &&
-           (visit->table == TABLE_JOBS ? add_job(&visit->visit, key, value)
-                                       : add_journal(&visit->visit, value));
+           (visit->table == TABLE_JOBS_TIME
+                ? add_job(&visit->visit, key, value)
+                : add_journal(&visit->visit, value));
 }
 
 /* Marks as it goes, so that what is to be followed does not pile up. */
@@ -170,7 +171,7 @@ static Status add_rows_of_jobs(struct collector *collector, enum table table,
                         "a row of %s is damaged, so what it kept is not "
                         "known; nothing was removed: run `ipvm fsck --repair` "
                         "first",
-                        table == TABLE_JOBS ? "jobs" : "journal");
+                        table == TABLE_JOBS_TIME ? "jobs" : "journal");
         TRY(mark_all(collector, err));
     } while (visit.in_read > ROWS_IN_ONE_READ);
     return STATUS_OK;
@@ -289,7 +290,7 @@ Status roots_read_lately(struct collector *collector, struct error *err)
                              add_pending, collector, err);
     transaction_end(&transaction);
     TRY(status);
-    TRY(add_rows_of_jobs(collector, TABLE_JOBS, err));
+    TRY(add_rows_of_jobs(collector, TABLE_JOBS_TIME, err));
     TRY(add_rows_of_jobs(collector, TABLE_JOURNAL, err));
     return read_holds(collector, false, err);
 }

@@ -9,6 +9,7 @@
 #include "store/store_private.h"
 
 enum {
+    PORTION_FIRST = 100,
     PORTION_JOBS = 256,
     PORTION_BYTES = 4 << 20,
     ROW_MAX = JOB_ROW_MAX + 1024, /* with its roots */
@@ -55,36 +56,35 @@ void store_batch_job_remove(struct store_batch *batch, const Hash *id,
 }
 
 void store_batch_journal(struct store_batch *batch, const Hash *id,
-                         uint64_t first, Bytes events)
+                         int64_t submitted_ms, uint64_t first, Bytes events)
 {
+    const struct job_place place = {submitted_ms, *id};
     uint8_t key[JOURNAL_KEY_LEN];
     if (events.len > JOURNAL_ROW_MAX)
         refuse(batch, "a row of a journal", events.len, JOURNAL_ROW_MAX);
     else
         batch_add(batch, OPERATION_PUT, TABLE_JOURNAL,
-                  journal_key(id, first, key), events);
+                  journal_key(&place, first, key), events);
 }
 
 void store_batch_journal_remove(struct store_batch *batch, const Hash *id,
-                                uint64_t below)
+                                int64_t submitted_ms, uint64_t below)
 {
-    uint8_t number[8];
-    batch_add(batch, OPERATION_JOURNAL_CUT, TABLE_JOURNAL, hash_view(id),
-              number_bytes(below, number));
+    const struct job_place place = {submitted_ms, *id};
+    uint8_t key[JOB_PLACE_LEN], number[8];
+    batch_add(batch, OPERATION_JOURNAL_CUT, TABLE_JOURNAL,
+              job_time_key(&place, key), number_bytes(below, number));
 }
 
 /* --- One job ------------------------------------------------------------- */
 
-/* In a transaction; the value is copied. A row that cannot be read is not
- * there. */
-static Status get_row(struct transaction *transaction, const Hash *id,
+static Status get_job(struct transaction *transaction, const Hash *id,
                       struct arena *arena, struct job_row *out,
                       struct error *err)
 {
-    Bytes value;
-    TRY(transaction_get(transaction, TABLE_JOBS, hash_view(id), &value, err));
-    if (!job_row_read(hash_view(id), value, out))
-        return STATUS_NOT_FOUND;
+    struct job_place place;
+    TRY(job_find(transaction, hash_view(id), &place, err));
+    TRY(job_read(transaction, &place, out, err));
     out->value = arena_copy_bytes(arena, out->value);
     return STATUS_OK;
 }
@@ -94,61 +94,67 @@ Status job_get(struct store *store, const Hash *id, struct arena *arena,
 {
     struct transaction transaction;
     TRY(tables_read(store->tables, &transaction, err));
-    Status status = get_row(&transaction, id, arena, out, err);
+    Status status = get_job(&transaction, id, arena, out, err);
     transaction_end(&transaction);
     return status;
 }
 
 /* --- Many ---------------------------------------------------------------- */
 
-/* Some keys of an index, then their rows. */
+/* Some rows, copied. */
 struct portion {
     struct transaction *transaction;
     enum table table;
     struct arena arena;
-    Hash ids[PORTION_JOBS];
     struct job_row *rows[PORTION_JOBS];
-    size_t id_count, row_count;
+    size_t looked_at, row_count, max;
     uint8_t next[JOB_PLACE_LEN + 1]; /* where the next one begins */
     size_t next_len;
     bool is_last;
+    Status status;
+    struct error *err;
 };
 
-static bool take_id(void *context, Bytes key, [[maybe_unused]] Bytes value)
+static void take_row(struct portion *portion, const struct job_row *row)
+{
+    struct job_row *copy = ARENA_NEW(&portion->arena, struct job_row);
+    *copy = *row;
+    copy->value = arena_copy_bytes(&portion->arena, row->value);
+    portion->rows[portion->row_count++] = copy;
+}
+
+/* Of jobs_open: its row is elsewhere. */
+static void take_open(struct portion *portion, Bytes key)
+{
+    const struct job_place place = job_place_of_open(key);
+    struct job_row row;
+    const Status status =
+        job_read(portion->transaction, &place, &row, portion->err);
+    if (status == STATUS_OK && row.is_open)
+        take_row(portion, &row);
+    else if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+        portion->status = status;
+}
+
+static bool take(void *context, Bytes key, Bytes value)
 {
     struct portion *portion = context;
-    if (key.len != JOB_PLACE_LEN)
-        return true;
-    if (portion->id_count == PORTION_JOBS) {
+    struct job_row row;
+    if (portion->looked_at++ == portion->max) {
         portion->is_last = false;
         return false;
     }
-    portion->ids[portion->id_count++] = job_key_id(key);
+    if (key.len != JOB_PLACE_LEN)
+        return true;
     memcpy(portion->next, key.data, key.len);
     portion->next[key.len] = 0; // The least key behind it.
     portion->next_len = key.len + 1;
-    return true;
-}
-
-static bool belongs(const struct portion *portion, const struct job_row *row)
-{
-    return row->is_open || portion->table != TABLE_JOBS_OPEN;
-}
-
-/* Rows of the ids, as many as there is room for. */
-static Status take_rows(struct portion *portion, struct error *err)
-{
-    for (size_t index = 0; index < portion->id_count; index++) {
-        struct job_row *row = ARENA_NEW(&portion->arena, struct job_row);
-        Status status = get_row(portion->transaction, &portion->ids[index],
-                                &portion->arena, row, err);
-        if (status == STATUS_NOT_FOUND)
-            continue;
-        TRY(status);
-        if (belongs(portion, row))
-            portion->rows[portion->row_count++] = row;
-    }
-    return STATUS_OK;
+    if (portion->table == TABLE_JOBS_OPEN)
+        take_open(portion, key);
+    else if (table_value_of_row(portion->table, key, &value) &&
+             job_row_read(key, value, &row))
+        take_row(portion, &row);
+    return portion->status == STATUS_OK;
 }
 
 static Status take_portion(struct store *store, struct portion *portion,
@@ -158,16 +164,17 @@ static Status take_portion(struct store *store, struct portion *portion,
     const Bytes from = bytes_of(portion->next, portion->next_len);
     arena_reset(&portion->arena);
     const Bytes first = arena_copy_bytes(&portion->arena, from);
-    portion->id_count = portion->row_count = 0;
+    portion->looked_at = portion->row_count = 0;
     portion->is_last = true;
     portion->transaction = &transaction;
+    portion->err = err;
     TRY(tables_read(store->tables, &transaction, err));
     Status status = transaction_walk_from(&transaction, portion->table, first,
-                                          take_id, portion, err);
-    if (status == STATUS_OK)
-        status = take_rows(portion, err);
+                                          take, portion, err);
     transaction_end(&transaction);
-    return status;
+    // Who wants a page has it by now; who wants more is given more at once.
+    portion->max = PORTION_JOBS;
+    return status == STATUS_OK ? portion->status : status;
 }
 
 static Status each_of(struct store *store, struct portion *portion,
@@ -175,7 +182,7 @@ static Status each_of(struct store *store, struct portion *portion,
 {
     Status status = STATUS_OK;
     bool goes_on = true;
-    portion->is_last = false;
+    portion->max = PORTION_FIRST;
     while (goes_on && !portion->is_last && status == STATUS_OK) {
         status = take_portion(store, portion, err);
         for (size_t index = 0;
@@ -215,7 +222,7 @@ Status job_count(struct store *store, uint64_t *open, uint64_t *all,
         transaction_stat(&transaction, TABLE_JOBS_OPEN, &stat, err);
     *open = stat.count;
     if (status == STATUS_OK)
-        status = transaction_stat(&transaction, TABLE_JOBS, &stat, err);
+        status = transaction_stat(&transaction, TABLE_JOBS_TIME, &stat, err);
     *all = stat.count;
     transaction_end(&transaction);
     return status;
@@ -225,7 +232,8 @@ Status job_count(struct store *store, uint64_t *open, uint64_t *all,
 
 struct reading {
     struct arena arena;
-    Hash id;
+    struct job_place place;
+    uint8_t prefix[JOB_PLACE_LEN];
     struct journal_row {
         uint64_t first;
         Bytes events;
@@ -239,7 +247,7 @@ static bool take_events(void *context, Bytes key, Bytes value)
 {
     struct reading *reading = context;
     if (key.len != JOURNAL_KEY_LEN ||
-        memcmp(key.data, reading->id.bytes, SHA256_LEN) != 0)
+        memcmp(key.data, reading->prefix, JOB_PLACE_LEN) != 0)
         return false;
     const uint64_t first = journal_first(key);
     if (reading->count == PORTION_JOBS || reading->bytes > PORTION_BYTES) {
@@ -255,17 +263,21 @@ static bool take_events(void *context, Bytes key, Bytes value)
     return true;
 }
 
-/* The key of the row that holds event `from`, if it is of this job. */
-static Status find_first(struct transaction *transaction, const Hash *id,
-                         uint64_t *from, struct error *err)
+/* Where the job is in time, and the row that holds the first event. */
+static Status find_first(struct transaction *transaction,
+                         struct reading *reading, struct error *err)
 {
     uint8_t key[JOURNAL_KEY_LEN];
     Bytes found = {NULL, 0};
+    TRY(job_find(transaction, hash_view(&reading->place.id), &reading->place,
+                 err));
+    job_time_key(&reading->place, reading->prefix);
     Status status = transaction_floor(
-        transaction, TABLE_JOURNAL, journal_key(id, *from, key), &found, err);
+        transaction, TABLE_JOURNAL,
+        journal_key(&reading->place, reading->next, key), &found, err);
     if (status == STATUS_OK && found.len == JOURNAL_KEY_LEN &&
-        memcmp(found.data, id->bytes, SHA256_LEN) == 0)
-        *from = journal_first(found);
+        memcmp(found.data, reading->prefix, JOB_PLACE_LEN) == 0)
+        reading->next = journal_first(found);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
@@ -280,20 +292,20 @@ static Status read_some(struct store *store, struct reading *reading,
     reading->is_last = true;
     TRY(tables_read(store->tables, &transaction, err));
     if (is_first)
-        status = find_first(&transaction, &reading->id, &reading->next, err);
+        status = find_first(&transaction, reading, err);
     if (status == STATUS_OK)
         status = transaction_walk_from(
             &transaction, TABLE_JOURNAL,
-            journal_key(&reading->id, reading->next, key), take_events,
+            journal_key(&reading->place, reading->next, key), take_events,
             reading, err);
     transaction_end(&transaction);
-    return status;
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 Status journal_each(struct store *store, const Hash *id, uint64_t from,
                     JournalEach *each, void *context, struct error *err)
 {
-    struct reading reading = {.id = *id, .next = from};
+    struct reading reading = {.place = {.id = *id}, .next = from};
     Status status = STATUS_OK;
     bool goes_on = true, is_first = true;
     while (goes_on && !reading.is_last && status == STATUS_OK) {

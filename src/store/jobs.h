@@ -41,10 +41,10 @@ void store_batch_job_remove(struct store_batch *batch, const Hash *id,
  * so that results that a job finished are hits for it in a year; a segment that
  * replaces them has to link it, too. */
 void store_batch_journal(struct store_batch *batch, const Hash *id,
-                         uint64_t first, Bytes events);
+                         int64_t submitted_ms, uint64_t first, Bytes events);
 /* Rows that begin before number `below`: they are in a segment now. */
 void store_batch_journal_remove(struct store_batch *batch, const Hash *id,
-                                uint64_t below);
+                                int64_t submitted_ms, uint64_t below);
 
 /* STATUS_NOT_FOUND is an answer. `out->value` is in `arena`. */
 Status job_get(struct store *store, const Hash *id, struct arena *arena,

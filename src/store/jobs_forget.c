@@ -23,32 +23,17 @@ struct forgetting {
     int64_t since_ms;      /* those submitted before that go */
     uint64_t count, bytes; /* of those that are over, so far */
     struct transaction *transaction;
-    struct job_place places[LOOKED_AT_ONCE];
-    size_t count_looked_at;
+    size_t looked_at;
     struct job_place doomed[LOOKED_AT_ONCE];
     size_t doomed_count;
     uint8_t next[JOB_PLACE_LEN + 1];
     size_t next_len;
     bool is_last;
+    Status status;
+    struct error *err;
 };
 
 /* --- What is looked at --------------------------------------------------- */
-
-static bool take_place(void *context, Bytes key, [[maybe_unused]] Bytes value)
-{
-    struct forgetting *forgetting = context;
-    if (key.len != JOB_PLACE_LEN)
-        return true;
-    if (forgetting->count_looked_at == LOOKED_AT_ONCE) {
-        forgetting->is_last = false;
-        return false;
-    }
-    forgetting->places[forgetting->count_looked_at++].id = job_key_id(key);
-    memcpy(forgetting->next, key.data, key.len);
-    forgetting->next[key.len] = 0; // The least key behind it.
-    forgetting->next_len = key.len + 1;
-    return true;
-}
 
 static bool add_length(void *context, [[maybe_unused]] Bytes key, Bytes value)
 {
@@ -62,8 +47,10 @@ static Status measure(struct transaction *transaction,
                       const struct job_row *row, uint64_t *out,
                       struct error *err)
 {
+    const struct job_place place = job_place_of(row);
+    uint8_t key[JOB_PLACE_LEN];
     *out = row->value.len;
-    TRY(transaction_walk(transaction, TABLE_JOURNAL, hash_view(&row->id),
+    TRY(transaction_walk(transaction, TABLE_JOURNAL, job_time_key(&place, key),
                          add_length, out, err));
     for (unsigned index = 0; index < row->root_count; index++) {
         Bytes block = {NULL, 0};
@@ -78,38 +65,41 @@ static Status measure(struct transaction *transaction,
     return STATUS_OK;
 }
 
-/* STATUS_NOT_FOUND: it is not over, or not there. */
-static Status read_over(struct transaction *transaction, const Hash *id,
-                        struct job_row *out, struct error *err)
-{
-    Bytes value;
-    TRY(transaction_get(transaction, TABLE_JOBS, hash_view(id), &value, err));
-    return job_row_read(hash_view(id), value, out) && !out->is_open
-               ? STATUS_OK
-               : STATUS_NOT_FOUND;
-}
-
-static Status judge(struct forgetting *forgetting,
-                    const struct job_place *place, struct error *err)
+static Status judge(struct forgetting *forgetting, const struct job_row *row,
+                    struct error *err)
 {
     const struct job_retention *retention = forgetting->retention;
-    struct job_row row;
-    Status status = read_over(forgetting->transaction, &place->id, &row, err);
-    if (status != STATUS_OK)
-        return status == STATUS_NOT_FOUND ? STATUS_OK : status;
     forgetting->count++;
     if (retention->bytes_max > 0) {
         uint64_t bytes;
-        TRY(measure(forgetting->transaction, &row, &bytes, err));
+        TRY(measure(forgetting->transaction, row, &bytes, err));
         forgetting->bytes += bytes;
     }
-    if ((retention->keep_s > 0 && row.submitted_ms < forgetting->since_ms) ||
+    if ((retention->keep_s > 0 && row->submitted_ms < forgetting->since_ms) ||
         (retention->count_max > 0 &&
          forgetting->count > retention->count_max) ||
         (retention->bytes_max > 0 && forgetting->bytes > retention->bytes_max))
-        forgetting->doomed[forgetting->doomed_count++] =
-            (struct job_place){row.submitted_ms, row.id};
+        forgetting->doomed[forgetting->doomed_count++] = job_place_of(row);
     return STATUS_OK;
+}
+
+static bool look_at(void *context, Bytes key, Bytes value)
+{
+    struct forgetting *forgetting = context;
+    struct job_row row;
+    if (forgetting->looked_at++ == LOOKED_AT_ONCE) {
+        forgetting->is_last = false;
+        return false;
+    }
+    if (key.len != JOB_PLACE_LEN)
+        return true;
+    memcpy(forgetting->next, key.data, key.len);
+    forgetting->next[key.len] = 0; // The least key behind it.
+    forgetting->next_len = key.len + 1;
+    if (table_value_of_row(TABLE_JOBS_TIME, key, &value) &&
+        job_row_read(key, value, &row) && !row.is_open)
+        forgetting->status = judge(forgetting, &row, forgetting->err);
+    return forgetting->status == STATUS_OK;
 }
 
 static Status judge_some(struct forgetting *forgetting, struct error *err)
@@ -117,18 +107,16 @@ static Status judge_some(struct forgetting *forgetting, struct error *err)
     struct transaction transaction;
     uint8_t first[sizeof forgetting->next];
     memcpy(first, forgetting->next, sizeof first);
-    forgetting->count_looked_at = forgetting->doomed_count = 0;
+    forgetting->looked_at = forgetting->doomed_count = 0;
     forgetting->is_last = true;
     forgetting->transaction = &transaction;
+    forgetting->err = err;
     TRY(tables_read(forgetting->store->tables, &transaction, err));
     Status status = transaction_walk_from(
         &transaction, TABLE_JOBS_TIME, bytes_of(first, forgetting->next_len),
-        take_place, forgetting, err);
-    for (size_t index = 0;
-         index < forgetting->count_looked_at && status == STATUS_OK; index++)
-        status = judge(forgetting, &forgetting->places[index], err);
+        look_at, forgetting, err);
     transaction_end(&transaction);
-    return status;
+    return status == STATUS_OK ? forgetting->status : status;
 }
 
 /* --- What goes ----------------------------------------------------------- */
@@ -150,20 +138,21 @@ static Status is_pinned(struct transaction *transaction,
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-static Status remove_one(struct transaction *transaction, const Hash *id,
-                         uint64_t *removed, struct error *err)
+static Status remove_one(struct transaction *transaction,
+                         const struct job_place *place, uint64_t *removed,
+                         struct error *err)
 {
     static const uint8_t no_time[JOB_TIME_LEN];
     struct job_row row;
     bool stays;
-    Status status = read_over(transaction, id, &row, err);
-    if (status != STATUS_OK)
+    Status status = job_read(transaction, place, &row, err);
+    if (status != STATUS_OK || row.is_open)
         return status == STATUS_NOT_FOUND ? STATUS_OK : status;
     TRY(is_pinned(transaction, &row, &stays, err));
     if (stays)
         return STATUS_OK;
     (*removed)++;
-    return job_apply_remove(transaction, hash_view(id),
+    return job_apply_remove(transaction, hash_view(&place->id),
                             bytes_of(no_time, sizeof no_time), err);
 }
 
@@ -178,8 +167,8 @@ static Status remove_once(struct forgetting *forgetting, size_t first,
          index < forgetting->doomed_count && index < first + REMOVED_AT_ONCE &&
          status == STATUS_OK;
          index++)
-        status = remove_one(&transaction, &forgetting->doomed[index].id,
-                            removed, err);
+        status =
+            remove_one(&transaction, &forgetting->doomed[index], removed, err);
     if (status == STATUS_OK && *removed > 0)
         return transaction_commit(&transaction, err);
     transaction_end(&transaction);

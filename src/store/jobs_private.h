@@ -16,39 +16,55 @@
 
 enum {
     JOB_TIME_LEN = 8,
-    JOB_PLACE_LEN = JOB_TIME_LEN + SHA256_LEN, /* keys of the two indices */
-    JOURNAL_KEY_LEN = SHA256_LEN + 8,
+    JOB_PLACE_LEN = JOB_TIME_LEN + SHA256_LEN,
+    JOURNAL_KEY_LEN = JOB_PLACE_LEN + 8,
 };
 
 /* --- Rows as bytes */
 
 void job_row_write(const struct job_row *row, struct buffer *out);
-/* `out` borrows. False: it cannot be read. */
+/* Of jobs_time. `out` borrows. False: it cannot be read. */
 bool job_row_read(Bytes key, Bytes value, struct job_row *out);
+/* Where a row is in time. */
+struct job_place job_place_of(const struct job_row *row);
 
-/* Numbers ascend as their keys do. */
-Bytes journal_key(const Hash *id, uint64_t first,
-                  uint8_t out[JOURNAL_KEY_LEN]);
-uint64_t journal_first(Bytes key);
-/* Of jobs_open: those that came first are first. */
-Bytes job_open_key(const struct job_row *row, uint8_t out[JOB_PLACE_LEN]);
 /* Of jobs_time: those that came last are first. */
 Bytes job_time_key(const struct job_place *place, uint8_t out[JOB_PLACE_LEN]);
-/* The id in a key of either; `key` has the right length. */
-Hash job_key_id(Bytes key);
+/* Of jobs_open: those that came first are first. */
+Bytes job_open_key(const struct job_place *place, uint8_t out[JOB_PLACE_LEN]);
+struct job_place job_place_of_open(Bytes key);
+/* Behind a job's key of jobs_time; ascend as the numbers do. */
+Bytes journal_key(const struct job_place *place, uint64_t first,
+                  uint8_t out[JOURNAL_KEY_LEN]);
+uint64_t journal_first(Bytes key);
 
 /* Tells the CIDs that the events in a row of a journal link. */
 typedef void JournalLink(void *context, Bytes cid);
 void journal_links(Bytes events, JournalLink *each, void *context);
+
+/* --- Looking up */
+
+/* Of jobs: when the job was submitted. STATUS_NOT_FOUND. */
+Status job_find(struct transaction *transaction, Bytes id,
+                struct job_place *out, struct error *err);
+/* Its row, borrowed from the transaction; one that cannot be read is not
+ * there. */
+Status job_read(struct transaction *transaction, const struct job_place *place,
+                struct job_row *out, struct error *err);
 
 /* --- Changes */
 
 /* `value` is what job_row_write() made. */
 Status job_apply(struct transaction *transaction, Bytes id, Bytes value,
                  struct error *err);
+/* Its rows in jobs and jobs_open. */
+Status job_put_indices(struct transaction *transaction,
+                       const struct job_row *row, struct error *err);
+/* `time` is when it was submitted, should its row not say so. */
 Status job_apply_remove(struct transaction *transaction, Bytes id, Bytes time,
                         struct error *err);
-Status journal_apply_cut(struct transaction *transaction, Bytes id,
+/* Rows of the journal of the job with this key of jobs_time. */
+Status journal_apply_cut(struct transaction *transaction, Bytes place,
                          Bytes below, struct error *err);
 /* What an operation roots, for touched. */
 void job_operation_roots(Bytes value, JournalLink *each, void *context);

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* jobs_rows.c - rows of jobs (docs/formats/store.md).
  *
- *     jobs       id → 01 | flags | submitted_ms (8) | count | length, CID …
- *                     | value
+ *     jobs       id → submitted_ms (8)
+ *     jobs_time  ~submitted_ms (8) | id → 01 | flags | submitted_ms (8) | count
+ *                     | length, CID … | value
  *     jobs_open  submitted_ms (8) | id → empty
- *     jobs_time  ~submitted_ms (8) | id → empty
- *     journal    id | first (8) → events
+ *     journal    ~submitted_ms (8) | id | first (8) → events
  *
- * Numbers are big-endian, so that keys ascend as they do.
+ * Numbers are big-endian, so that keys ascend as they do. What changes most, rows
+ * and journals, stands in the order of time: jobs that are at work lie together,
+ * and however many there were before, few pages change.
  *
- *  1. Each row of jobs has its row of jobs_time, and the reverse; each open one
+ *  1. Each row of jobs_time has its row of jobs, and the reverse; each open one
  *     its row of jobs_open, and the reverse: one transaction writes them. */
 #include "store/jobs_private.h"
 
@@ -60,19 +62,18 @@ void job_row_write(const struct job_row *row, struct buffer *out)
     buffer_add_bytes(out, row->value);
 }
 
-/* All but the roots; `*rest` is what is behind. */
-static bool head_read(Bytes key, Bytes value, struct job_row *out, Bytes *rest)
+/* All but id and roots; `*rest` is what is behind. */
+static bool head_read(Bytes value, struct job_row *out, Bytes *rest)
 {
-    if (key.len != SHA256_LEN || value.len < HEAD_LEN ||
-        value.data[0] != VERSION || value.data[FLAGS_AT] > IS_OPEN ||
-        value.data[TIME_AT] > INT8_MAX || value.data[COUNT_AT] > JOB_ROOTS_MAX)
+    if (value.len < HEAD_LEN || value.data[0] != VERSION ||
+        value.data[FLAGS_AT] > IS_OPEN || value.data[TIME_AT] > INT8_MAX ||
+        value.data[COUNT_AT] > JOB_ROOTS_MAX)
         return false;
     *out = (struct job_row){
         .is_open = value.data[FLAGS_AT] & IS_OPEN,
         .submitted_ms = (int64_t)get_number(value.data + TIME_AT),
         .root_count = value.data[COUNT_AT],
     };
-    memcpy(out->id.bytes, key.data, SHA256_LEN);
     *rest = bytes_from(value, HEAD_LEN);
     return true;
 }
@@ -80,8 +81,10 @@ static bool head_read(Bytes key, Bytes value, struct job_row *out, Bytes *rest)
 bool job_row_read(Bytes key, Bytes value, struct job_row *out)
 {
     Bytes rest;
-    if (!head_read(key, value, out, &rest))
+    if (key.len != JOB_PLACE_LEN || !head_read(value, out, &rest) ||
+        get_number(key.data) != ~(uint64_t)out->submitted_ms)
         return false;
+    memcpy(out->id.bytes, key.data + JOB_TIME_LEN, SHA256_LEN);
     for (unsigned index = 0; index < out->root_count; index++) {
         if (rest.len == 0 || rest.len <= rest.data[0] ||
             cid_from_bytes(bytes_of(rest.data + 1, rest.data[0]),
@@ -95,17 +98,9 @@ bool job_row_read(Bytes key, Bytes value, struct job_row *out)
 
 /* --- Keys ---------------------------------------------------------------- */
 
-Bytes journal_key(const Hash *id, uint64_t first, uint8_t out[JOURNAL_KEY_LEN])
+struct job_place job_place_of(const struct job_row *row)
 {
-    memcpy(out, id->bytes, SHA256_LEN);
-    put_number(first, out + SHA256_LEN);
-    return bytes_of(out, JOURNAL_KEY_LEN);
-}
-
-uint64_t journal_first(Bytes key)
-{
-    ASSERT(key.len == JOURNAL_KEY_LEN);
-    return get_number(key.data + SHA256_LEN);
+    return (struct job_place){row->submitted_ms, row->id};
 }
 
 static Bytes place_key(uint64_t number, const Hash *id,
@@ -116,22 +111,37 @@ static Bytes place_key(uint64_t number, const Hash *id,
     return bytes_of(out, JOB_PLACE_LEN);
 }
 
-Bytes job_open_key(const struct job_row *row, uint8_t out[JOB_PLACE_LEN])
-{
-    return place_key((uint64_t)row->submitted_ms, &row->id, out);
-}
-
 Bytes job_time_key(const struct job_place *place, uint8_t out[JOB_PLACE_LEN])
 {
     return place_key(~(uint64_t)place->submitted_ms, &place->id, out);
 }
 
-Hash job_key_id(Bytes key)
+Bytes job_open_key(const struct job_place *place, uint8_t out[JOB_PLACE_LEN])
 {
-    Hash id;
+    return place_key((uint64_t)place->submitted_ms, &place->id, out);
+}
+
+struct job_place job_place_of_open(Bytes key)
+{
+    struct job_place place;
     ASSERT(key.len == JOB_PLACE_LEN);
-    memcpy(id.bytes, key.data + JOB_TIME_LEN, SHA256_LEN);
-    return id;
+    place.submitted_ms = (int64_t)get_number(key.data);
+    memcpy(place.id.bytes, key.data + JOB_TIME_LEN, SHA256_LEN);
+    return place;
+}
+
+Bytes journal_key(const struct job_place *place, uint64_t first,
+                  uint8_t out[JOURNAL_KEY_LEN])
+{
+    job_time_key(place, out);
+    put_number(first, out + JOB_PLACE_LEN);
+    return bytes_of(out, JOURNAL_KEY_LEN);
+}
+
+uint64_t journal_first(Bytes key)
+{
+    ASSERT(key.len == JOURNAL_KEY_LEN);
+    return get_number(key.data + JOB_PLACE_LEN);
 }
 
 /* --- Links --------------------------------------------------------------- */
@@ -169,68 +179,108 @@ void journal_links(Bytes events, JournalLink *each, void *context)
 
 void job_operation_roots(Bytes value, JournalLink *each, void *context)
 {
-    static const Hash nobody;
+    uint8_t key[JOB_PLACE_LEN] = {0};
     struct job_row row;
-    ASSERT(job_row_read(bytes_of(nobody.bytes, SHA256_LEN), value, &row));
+    Bytes rest;
+    ASSERT(head_read(value, &row, &rest));
+    const struct job_place place = job_place_of(&row);
+    ASSERT(job_row_read(job_time_key(&place, key), value, &row));
     for (unsigned index = 0; index < row.root_count; index++)
         each(context, cid_bytes(&row.roots[index]));
 }
 
+/* --- Looking up ---------------------------------------------------------- */
+
+Status job_find(struct transaction *transaction, Bytes id,
+                struct job_place *out, struct error *err)
+{
+    Bytes time;
+    ASSERT(id.len == SHA256_LEN);
+    TRY(transaction_get(transaction, TABLE_JOBS, id, &time, err));
+    if (time.len != JOB_TIME_LEN)
+        return STATUS_NOT_FOUND;
+    out->submitted_ms = (int64_t)get_number(time.data);
+    memcpy(out->id.bytes, id.data, SHA256_LEN);
+    return STATUS_OK;
+}
+
+Status job_read(struct transaction *transaction, const struct job_place *place,
+                struct job_row *out, struct error *err)
+{
+    uint8_t bytes[JOB_PLACE_LEN];
+    const Bytes key = job_time_key(place, bytes);
+    Bytes value;
+    TRY(transaction_get(transaction, TABLE_JOBS_TIME, key, &value, err));
+    return job_row_read(key, value, out) ? STATUS_OK : STATUS_NOT_FOUND;
+}
+
 /* --- Changes ------------------------------------------------------------- */
 
-static Bytes time_key_of(const struct job_row *row, uint8_t out[JOB_PLACE_LEN])
+static Status put_open(struct transaction *transaction,
+                       const struct job_row *row, struct error *err)
 {
-    const struct job_place place = {row->submitted_ms, row->id};
-    return job_time_key(&place, out);
+    const struct job_place place = job_place_of(row);
+    uint8_t bytes[JOB_PLACE_LEN];
+    const Bytes key = job_open_key(&place, bytes);
+    return row->is_open
+               ? transaction_put(transaction, TABLE_JOBS_OPEN, key,
+                                 (Bytes){NULL, 0}, err)
+               : transaction_remove(transaction, TABLE_JOBS_OPEN, key, err);
 }
 
-static Status remove_indices(struct transaction *transaction,
-                             const struct job_row *row, struct error *err)
+static Status put_id(struct transaction *transaction,
+                     const struct job_place *place, struct error *err)
 {
-    uint8_t key[JOB_PLACE_LEN];
-    TRY(transaction_remove(transaction, TABLE_JOBS_TIME, time_key_of(row, key),
-                           err));
-    return transaction_remove(transaction, TABLE_JOBS_OPEN,
-                              job_open_key(row, key), err);
+    uint8_t time[JOB_TIME_LEN];
+    put_number((uint64_t)place->submitted_ms, time);
+    return transaction_put(transaction, TABLE_JOBS,
+                           bytes_of(place->id.bytes, SHA256_LEN),
+                           bytes_of(time, sizeof time), err);
 }
 
-static Status add_indices(struct transaction *transaction,
-                          const struct job_row *row, const struct job_row *old,
-                          struct error *err)
+/* Its row as it was; STATUS_NOT_FOUND: there was none, and all that is about
+ * one of another time is gone. */
+static Status find_old(struct transaction *transaction,
+                       const struct job_row *row, struct job_row *old,
+                       struct error *err)
 {
-    static const Bytes nothing = {NULL, 0};
-    uint8_t key[JOB_PLACE_LEN];
-    if (!old)
-        TRY(transaction_put(transaction, TABLE_JOBS_TIME,
-                            time_key_of(row, key), nothing, err));
-    if (row->is_open)
-        return old && old->is_open
-                   ? STATUS_OK
-                   : transaction_put(transaction, TABLE_JOBS_OPEN,
-                                     job_open_key(row, key), nothing, err);
-    return old && !old->is_open
-               ? STATUS_OK
-               : transaction_remove(transaction, TABLE_JOBS_OPEN,
-                                    job_open_key(row, key), err);
+    static const uint8_t no_time[JOB_TIME_LEN];
+    struct job_place place;
+    const Bytes id = bytes_of(row->id.bytes, SHA256_LEN);
+    TRY(job_find(transaction, id, &place, err));
+    if (place.submitted_ms == row->submitted_ms)
+        return job_read(transaction, &place, old, err);
+    TRY(job_apply_remove(transaction, id, bytes_of(no_time, sizeof no_time),
+                         err));
+    return STATUS_NOT_FOUND;
+}
+
+Status job_put_indices(struct transaction *transaction,
+                       const struct job_row *row, struct error *err)
+{
+    const struct job_place place = job_place_of(row);
+    TRY(put_id(transaction, &place, err));
+    return put_open(transaction, row, err);
 }
 
 Status job_apply(struct transaction *transaction, Bytes id, Bytes value,
                  struct error *err)
 {
-    struct job_row row, old_row = {0}, *old = NULL;
-    Bytes rest, bytes;
-    ASSERT(head_read(id, value, &row, &rest));
-    Status status = transaction_get(transaction, TABLE_JOBS, id, &bytes, err);
+    struct job_row row, old;
+    uint8_t key[JOB_PLACE_LEN];
+    Bytes rest;
+    ASSERT(id.len == SHA256_LEN && head_read(value, &row, &rest));
+    memcpy(row.id.bytes, id.data, SHA256_LEN);
+    const struct job_place place = job_place_of(&row);
+    const Status status = find_old(transaction, &row, &old, err);
     if (status != STATUS_OK && status != STATUS_NOT_FOUND)
         return status;
-    if (status == STATUS_OK && head_read(id, bytes, &old_row, &rest))
-        old = &old_row;
-    if (old && old->submitted_ms != row.submitted_ms) {
-        TRY(remove_indices(transaction, old, err));
-        old = NULL;
-    }
-    TRY(add_indices(transaction, &row, old, err));
-    return transaction_put(transaction, TABLE_JOBS, id, value, err);
+    if (status == STATUS_NOT_FOUND)
+        TRY(put_id(transaction, &place, err));
+    if (status == STATUS_NOT_FOUND || old.is_open != row.is_open)
+        TRY(put_open(transaction, &row, err));
+    return transaction_put(transaction, TABLE_JOBS_TIME,
+                           job_time_key(&place, key), value, err);
 }
 
 /* Keys of a job's journal that are met first. */
@@ -252,22 +302,23 @@ static bool find_row(void *context, Bytes key, [[maybe_unused]] Bytes value)
     return true;
 }
 
-Status journal_apply_cut(struct transaction *transaction, Bytes id,
+Status journal_apply_cut(struct transaction *transaction, Bytes place,
                          Bytes below, struct error *err)
 {
     struct cutting cutting = {.below = get_number(below.data)};
     uint8_t key[JOURNAL_KEY_LEN];
-    Hash hash;
-    ASSERT(id.len == SHA256_LEN && below.len == 8);
-    memcpy(hash.bytes, id.data, SHA256_LEN);
+    ASSERT(place.len == JOB_PLACE_LEN && below.len == 8);
+    memcpy(key, place.data, JOB_PLACE_LEN);
     do {
         cutting.count = 0;
-        TRY(transaction_walk(transaction, TABLE_JOURNAL, id, find_row,
-                             &cutting, err));
-        for (size_t index = 0; index < cutting.count; index++)
-            TRY(transaction_remove(
-                transaction, TABLE_JOURNAL,
-                journal_key(&hash, cutting.firsts[index], key), err));
+        TRY(transaction_walk(transaction, TABLE_JOURNAL,
+                             bytes_of(key, JOB_PLACE_LEN), find_row, &cutting,
+                             err));
+        for (size_t index = 0; index < cutting.count; index++) {
+            put_number(cutting.firsts[index], key + JOB_PLACE_LEN);
+            TRY(transaction_remove(transaction, TABLE_JOURNAL,
+                                   bytes_of(key, sizeof key), err));
+        }
     } while (cutting.count == CUT_AT_ONCE);
     return STATUS_OK;
 }
@@ -277,18 +328,22 @@ Status job_apply_remove(struct transaction *transaction, Bytes id, Bytes time,
 {
     static const uint8_t end[8] = {0xff, 0xff, 0xff, 0xff,
                                    0xff, 0xff, 0xff, 0xff};
-    struct job_row row;
-    Bytes value, rest;
+    struct job_place place;
+    uint8_t key[JOB_PLACE_LEN];
     ASSERT(id.len == SHA256_LEN && time.len == JOB_TIME_LEN);
-    Status status = transaction_get(transaction, TABLE_JOBS, id, &value, err);
+    // What is known of it counts; the caller's word if nothing is.
+    const Status status = job_find(transaction, id, &place, err);
     if (status != STATUS_OK && status != STATUS_NOT_FOUND)
         return status;
-    // What its own row says counts; the caller's word if it cannot be read.
-    if (status == STATUS_NOT_FOUND || !head_read(id, value, &row, &rest)) {
-        row = (struct job_row){.submitted_ms = (int64_t)get_number(time.data)};
-        memcpy(row.id.bytes, id.data, SHA256_LEN);
+    if (status == STATUS_NOT_FOUND) {
+        place.submitted_ms = (int64_t)get_number(time.data);
+        memcpy(place.id.bytes, id.data, SHA256_LEN);
     }
-    TRY(remove_indices(transaction, &row, err));
+    TRY(transaction_remove(transaction, TABLE_JOBS_OPEN,
+                           job_open_key(&place, key), err));
+    const Bytes time_key = job_time_key(&place, key);
+    TRY(transaction_remove(transaction, TABLE_JOBS_TIME, time_key, err));
     TRY(transaction_remove(transaction, TABLE_JOBS, id, err));
-    return journal_apply_cut(transaction, id, bytes_of(end, sizeof end), err);
+    return journal_apply_cut(transaction, time_key, bytes_of(end, sizeof end),
+                             err);
 }

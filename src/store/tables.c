@@ -51,8 +51,8 @@ static bool is_checked(enum table table)
            table == TABLE_NAMES || table == TABLE_TOUCHED ||
            table == TABLE_REVOCATIONS || table == TABLE_REPLAYS ||
            table == TABLE_PENDING || table == TABLE_RECEIPTS ||
-           table == TABLE_JOBS || table == TABLE_JOURNAL ||
-           table == TABLE_QUOTAS ||
+           table == TABLE_JOBS || table == TABLE_JOBS_TIME ||
+           table == TABLE_JOURNAL || table == TABLE_QUOTAS ||
            (table >= TABLE_NOTE_FILE && table <= TABLE_NOTE_LAST_RUN);
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/arena.h"
 #include "store/fsck.h"
 #include "store/store_private.h"
 
@@ -36,12 +37,21 @@ void put_job(struct store *store, unsigned number, bool is_open,
     put_row(store, &row);
 }
 
+static int64_t time_of(struct store *store, const Hash *id)
+{
+    struct arena arena = {0};
+    struct job_row row;
+    assert_ok(job_get(store, id, &arena, &row, NULL));
+    arena_deinit(&arena);
+    return row.submitted_ms;
+}
+
 void put_events(struct store *store, unsigned number, uint64_t first,
                 Bytes events)
 {
     struct store_batch *batch = store_batch_new(store);
     const Hash id = id_of(number);
-    store_batch_journal(batch, &id, first, events);
+    store_batch_journal(batch, &id, time_of(store, &id), first, events);
     assert_ok(store_commit(batch, NULL));
     store_batch_free(batch);
 }

@@ -15,6 +15,7 @@ struct job_row row_of(unsigned number, bool is_open, int64_t time_ms);
 void put_row(struct store *store, const struct job_row *row);
 void put_job(struct store *store, unsigned number, bool is_open,
              int64_t time_ms);
+/* Of a job that is there. */
 void put_events(struct store *store, unsigned number, uint64_t first,
                 Bytes events);
 void commit_and_free(struct store_batch *batch);

@@ -56,7 +56,7 @@ static void what_is_too_long_is_refused_whole(void **state)
     assert_status(store_commit(batch, &err), STATUS_LIMIT);
     assert_string_equal(err.message,
                         "the row of a job has 65537 bytes, at most 65536");
-    store_batch_journal(batch, &row.id, 1,
+    store_batch_journal(batch, &row.id, row.submitted_ms, 1,
                         bytes_of(value, JOURNAL_ROW_MAX + 1));
     assert_status(store_commit(batch, &err), STATUS_LIMIT);
     store_batch_quota(batch, TEXT(""), text_block("x"));
@@ -71,7 +71,9 @@ static void every_truncation_of_a_row_is_refused(void **state)
     (void)state;
     struct job_row row = row_of(1, true, 5), back;
     struct buffer bytes;
-    const Bytes key = bytes_of(row.id.bytes, SHA256_LEN);
+    const struct job_place place = job_place_of(&row);
+    uint8_t key_bytes[JOB_PLACE_LEN];
+    const Bytes key = job_time_key(&place, key_bytes);
     row.root_count = 2;
     row.roots[0] = row.roots[1] = cid_of_text("a");
     row.value = (Bytes){NULL, 0};
@@ -181,7 +183,8 @@ static void group_commits_keep_the_indices_right(void **state)
             struct store_batch *batch = store_batch_new(fixture->store);
             const struct job_row row = row_of(number, round == 0, number);
             store_batch_job(batch, &row);
-            store_batch_journal(batch, &row.id, 1 + round, text_block("e"));
+            store_batch_journal(batch, &row.id, number, 1 + round,
+                                text_block("e"));
             store_commit_async(batch, NULL, NULL);
         }
     assert_ok(store_flush(fixture->store, NULL));
@@ -246,6 +249,7 @@ static void a_journal_is_told_from_the_row_that_holds_an_event(void **state)
     struct fixture *fixture = *state;
     const Hash id = id_of(1);
     static const uint64_t firsts[] = {1, 5, 256, 0x100000000, UINT64_MAX};
+    put_job(fixture->store, 1, true, 10);
     for (size_t index = 0; index < 5; index++)
         put_events(fixture->store, 1, firsts[index], text_block("e"));
     reopen(fixture);
@@ -284,8 +288,11 @@ static void journals_of_neighbours_do_not_meet(void **state)
     ids[1].bytes[SHA256_LEN - 1] = 0xfe;
     struct store_batch *batch = store_batch_new(fixture->store);
     for (unsigned index = 0; index < 3; index++) {
-        store_batch_journal(batch, &ids[index], 2, text_block("e"));
-        store_batch_journal(batch, &ids[index], UINT64_MAX, text_block("e"));
+        struct job_row row = row_of(0, true, 10);
+        row.id = ids[index];
+        store_batch_journal(batch, &row.id, 10, 2, text_block("e"));
+        store_batch_journal(batch, &row.id, 10, UINT64_MAX, text_block("e"));
+        store_batch_job(batch, &row);
     }
     commit_and_free(batch);
     for (unsigned index = 0; index < 3; index++) {
@@ -294,7 +301,7 @@ static void journals_of_neighbours_do_not_meet(void **state)
         assert_int_equal(hear_from(fixture->store, &ids[index], 9).count, 2);
     }
     batch = store_batch_new(fixture->store);
-    store_batch_journal_remove(batch, &ids[1], UINT64_MAX);
+    store_batch_journal_remove(batch, &ids[1], 10, UINT64_MAX);
     commit_and_free(batch);
     assert_int_equal(hear_from(fixture->store, &ids[0], 0).count, 2);
     assert_int_equal(hear_from(fixture->store, &ids[1], 0).count, 1);
@@ -308,14 +315,15 @@ static void rows_below_a_segment_go(void **state)
 {
     struct fixture *fixture = *state;
     const Hash id = id_of(1);
+    put_job(fixture->store, 1, true, 10);
     struct store_batch *batch = store_batch_new(fixture->store);
     for (uint64_t first = 1; first <= 2000; first++)
-        store_batch_journal(batch, &id, first, text_block("e"));
+        store_batch_journal(batch, &id, 10, first, text_block("e"));
     commit_and_free(batch);
     assert_int_equal(hear_from(fixture->store, &id, 1).count, 2000);
     batch = store_batch_new(fixture->store);
-    store_batch_journal_remove(batch, &id, 1501);
-    store_batch_journal(batch, &id, 2001, text_block("e"));
+    store_batch_journal_remove(batch, &id, 10, 1501);
+    store_batch_journal(batch, &id, 10, 2001, text_block("e"));
     commit_and_free(batch);
     struct heard heard = hear_from(fixture->store, &id, 1);
     assert_int_equal(heard.count, 501);

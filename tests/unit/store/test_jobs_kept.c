@@ -198,11 +198,12 @@ static void a_damaged_job_stops_a_collection(void **state)
     struct store *store = ((struct fixture *)*state)->store;
     struct gc_report report;
     struct error err = {0};
-    const Hash id = id_of(1);
+    const struct job_place place = {1, id_of(1)};
+    uint8_t key[JOB_PLACE_LEN];
     put_text(store, "one");
     put_job(store, 1, true, 1);
     put_events(store, 1, 1, text_block("e"));
-    put_raw(store, TABLE_JOBS, hash_view(&id), "damage");
+    put_raw(store, TABLE_JOBS_TIME, job_time_key(&place, key), "damage");
     assert_status(store_gc(store, &at_once, &report, &err), STATUS_CORRUPT);
     assert_non_null(strstr(err.message, "a row of jobs is damaged"));
     assert_true(has(store, "one"));
@@ -230,10 +231,12 @@ static void a_damaged_job_is_forgotten_by_a_repair(void **state)
 {
     struct store *store = ((struct fixture *)*state)->store;
     const Hash id = id_of(1);
+    const struct job_place place = {1, id};
+    uint8_t key[JOB_PLACE_LEN];
     put_job(store, 1, true, 1);
     put_job(store, 2, true, 2);
     put_events(store, 1, 1, text_block("e"));
-    put_raw(store, TABLE_JOBS, hash_view(&id), "damage");
+    put_raw(store, TABLE_JOBS_TIME, job_time_key(&place, key), "damage");
     assert_int_equal(tell_open(store).count, 1);
     // The job with its journal, then its rows of the indices.
     assert_int_equal(mend(store), 3);
@@ -248,29 +251,34 @@ static void missing_rows_of_indices_are_added_by_a_repair(void **state)
 {
     struct store *store = ((struct fixture *)*state)->store;
     const struct job_row open = row_of(1, true, 1), over = row_of(2, false, 2);
-    const struct job_place place = {1, open.id};
+    const struct job_place place = job_place_of(&open);
+    const struct job_place other = job_place_of(&over);
     uint8_t key[JOB_PLACE_LEN];
     put_row(store, &open);
     put_row(store, &over);
-    remove_raw(store, TABLE_JOBS_TIME, job_time_key(&place, key));
+    remove_raw(store, TABLE_JOBS, hash_view(&place.id));
     assert_int_equal(mend(store), 1);
-    remove_raw(store, TABLE_JOBS_OPEN, job_open_key(&open, key));
+    put_raw(store, TABLE_JOBS, hash_view(&place.id), "damage");
     assert_int_equal(mend(store), 1);
-    put_raw(store, TABLE_JOBS_OPEN, job_open_key(&over, key), "");
+    remove_raw(store, TABLE_JOBS_OPEN, job_open_key(&place, key));
+    assert_int_equal(mend(store), 1);
+    put_raw(store, TABLE_JOBS_OPEN, job_open_key(&other, key), "");
     assert_int_equal(tell_open(store).count, 1);
     assert_int_equal(mend(store), 1);
     assert_counts(store, 1, 2);
+    assert_int_equal(tell_open(store).count, 1);
 }
 
 static void damaged_events_are_left_out(void **state)
 {
     struct store *store = ((struct fixture *)*state)->store;
     const Hash id = id_of(1);
+    const struct job_place place = {1, id};
     uint8_t key[JOURNAL_KEY_LEN];
     put_job(store, 1, true, 1);
     for (uint64_t first = 1; first <= 3; first++)
         put_events(store, 1, first, text_block("e"));
-    put_raw(store, TABLE_JOURNAL, journal_key(&id, 2, key), "damage");
+    put_raw(store, TABLE_JOURNAL, journal_key(&place, 2, key), "damage");
     const struct heard heard = hear_from(store, &id, 0);
     assert_int_equal(heard.count, 2);
     assert_int_equal(heard.firsts[1], 3);
