@@ -173,8 +173,9 @@ export class Run {
   }
 
   #compiling(event) {
+    const task = this.#find(event)
     this.compiling.push({
-      module: cidOf(event.module),
+      module: cidOf(event.module ?? task?.module),
       from: event.at,
       to: null,
     })
@@ -191,11 +192,21 @@ export class Run {
     task.started_at = event.at
     if (event.worker !== undefined) task.worker = event.worker
     this.changed.add(task.index)
-    const compiled = this.compiling.findLast(
-      (one) =>
-        one.to === null && (!task.module || one.module === cidOf(task.module)),
+    this.#compiled(task, event.at)
+  }
+
+  // The first task of a module that runs says that it is compiled.
+  #compiled(task, at) {
+    const compiled = this.compilingOf(task)
+    if (compiled?.to === null) compiled.to = Math.max(at, compiled.from)
+  }
+
+  // When the module of a task was compiled: {from, to}, `to` null as long as
+  // it is; undefined: not in this job.
+  compilingOf(task) {
+    return this.compiling.findLast(
+      ({ module }) => module === cidOf(task.module),
     )
-    if (compiled) compiled.to = event.at
   }
 
   #taskFinished(event) {
@@ -206,6 +217,8 @@ export class Run {
     task.ended_at = at
     task.state = taskState(task)
     this.changed.add(task.index)
+    if (task.state === 'ran')
+      this.#compiled(task, at - Number(task.run_ns ?? 0) / 1e6)
   }
 
   #log(event) {

@@ -2,14 +2,15 @@
 // spans.js - which stretches of time a job's time line shows, in which rows.
 // No DOM in here.
 
-// {bars: [{task, queued, from, to}], compiling, from, to, isRunning}, times in
+// {bars: [{task, queued, compiled, from, to}], compiling, from, to, isRunning}, times in
 // milliseconds since 1970.
 export function spansOf(run) {
   const now = Date.now()
   const bars = []
   for (const task of run.tasks) {
     const times = run.times(task, now)
-    if (times) bars.push({ task, ...times })
+    if (times)
+      bars.push({ task, ...times, compiled: compiled(run, task, times, now) })
   }
   const compiling = run.compiling.map((one) => ({
     ...one,
@@ -29,6 +30,17 @@ export function spansOf(run) {
     to: Number.isFinite(to) ? to : now,
     isRunning: run.tasks.some((task) => task.state === 'running'),
   }
+}
+
+// As much of a task's wait as its module was being compiled; null: none.
+function compiled(run, task, { queued, from }, now) {
+  const span = task.state === 'hit' ? null : run.compilingOf(task)
+  if (!span) return null
+  const part = {
+    from: Math.max(queued, span.from),
+    to: Math.min(from, span.to ?? now),
+  }
+  return part.to > part.from ? part : null
 }
 
 export function rowsByTask({ bars }) {

@@ -11,6 +11,8 @@ import { rowsByTask, rowsByWorker, spansOf } from '/spans.js'
 
 const ROW = 28,
   AXIS = 30,
+  BAR = 16,
+  LETTER = 7,
   GUTTER = 132,
   MARGIN = 16
 const ZOOM_MAX = 4000,
@@ -213,48 +215,61 @@ function paintAll({ canvas, place, rows, chosen, isByTask }, spans) {
 
 const shorten = (name) => (name.length > 17 ? `${name.slice(0, 16)}…` : name)
 
-function bar(
-  context,
-  { task, queued, from, to },
-  { y, width, colour, x, chosen, isByTask },
-) {
-  const [a, b, c] = [x(queued), x(from), x(to)]
-  if (c < GUTTER - 10 || a > width) return
-  const high = ROW - 12,
-    top = y + 6
-  if (task.index === chosen) {
+function bar(context, entry, frame) {
+  const { y, width, colour, x } = frame
+  const { task } = entry
+  if (x(entry.to) < GUTTER - 10 || x(entry.queued) > width) return
+  if (task.index === frame.chosen) {
     context.fillStyle = colour.line
     context.fillRect(GUTTER, y, width, ROW)
   }
   if (task.state === 'hit') {
-    context.fillStyle = colour.hit
-    context.beginPath()
-    context.moveTo(b, top)
-    context.lineTo(b + 6, top + high / 2)
-    context.lineTo(b, top + high)
-    context.lineTo(b - 6, top + high / 2)
-    context.fill()
+    diamond(context, x(entry.from), y + ROW / 2, colour.hit)
     return
   }
-  if (isByTask && b - a > 0.5) {
-    context.fillStyle = colour.queue
-    context.fillRect(a, top + high / 2 - 2, b - a, 4)
+  // Where tasks share a row, their waits would lie on each other.
+  if (frame.isByTask) {
+    waits(context, entry.queued, entry.from, frame, colour.queue)
+    if (entry.compiled)
+      waits(
+        context,
+        entry.compiled.from,
+        entry.compiled.to,
+        frame,
+        colour.compile,
+      )
   }
+  ran(context, entry, frame)
+}
+
+function diamond(context, x, y, colour) {
+  const half = BAR / 2
+  context.fillStyle = colour
+  context.beginPath()
+  context.moveTo(x, y - half)
+  context.lineTo(x + 6, y)
+  context.lineTo(x, y + half)
+  context.lineTo(x - 6, y)
+  context.fill()
+}
+
+function waits(context, from, to, { x, y }, colour) {
+  if (x(to) - x(from) < 0.5) return
+  context.fillStyle = colour
+  context.fillRect(x(from), y + ROW / 2 - 2, x(to) - x(from), 4)
+}
+
+function ran(context, { task, from, to }, { x, y, colour }) {
+  const left = x(from),
+    wide = x(to) - left
+  const place = [left, y + (ROW - BAR) / 2, Math.max(1.5, wide), BAR]
   context.fillStyle = colour[task.state] || colour.ran
   context.beginPath()
-  context.roundRect(
-    b,
-    top,
-    Math.max(1.5, c - b),
-    high,
-    Math.min(3, (c - b) / 2),
-  )
+  context.roundRect(...place, Math.min(3, wide / 2))
   context.fill()
-  const text = task.label
-  if (c - b > 7 * text.length + 12) {
-    context.fillStyle = colour.back
-    context.fillText(text, b + 6, top + high / 2 + 0.5)
-  }
+  if (wide < LETTER * task.label.length + 12) return
+  context.fillStyle = colour.back
+  context.fillText(task.label, left + 6, y + ROW / 2 + 0.5)
 }
 
 function axis(context, place, { width, height, colour, x }) {
