@@ -112,7 +112,7 @@ static void add_size(struct buffer *out, size_t size)
  * f, of very many instructions that depend on each other. */
 static Cid make_bomb(struct store *store, uint64_t number)
 {
-    enum { ROUNDS = 400000, ROUND_LEN = 10 };
+    enum { ROUNDS = 200000, ROUND_LEN = 10 };
     static const uint8_t head[] = {0, 'a',  's', 'm',  1,   0,    0, 0, 1, 6,
                                    1, 0x60, 1,   0x7e, 1,   0x7e, 3, 2, 1, 0,
                                    7, 5,    1,   1,    'f', 0,    0, 10};
