@@ -396,6 +396,7 @@ Status node_try(struct node_client *client, const struct node_ask *ask,
         status =
             send(client, ask, ask->bearer ? ask->bearer : minted, out, err);
     buffer_deinit(&bearer);
+    arena_deinit(&arena);
     return status;
 }
 
