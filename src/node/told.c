@@ -228,6 +228,7 @@ static void put_cost(struct event_draft *draft, const struct active *active,
     put_number(draft, TEXT("memory"), report->cost.memory_peak);
     put_number(draft, TEXT("fuel"), report->cost.fuel);
     put_number(draft, TEXT("stored"), report->stored_bytes);
+    put_number(draft, TEXT("worker"), report->worker);
 }
 
 static void finished(struct active *active, uint32_t task,

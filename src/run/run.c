@@ -448,6 +448,7 @@ void run_report(const struct run *run, uint32_t task,
                  .memory_peak = state->memory_peak,
                  .fuel = state->fuel},
         .stored_bytes = state->stored_bytes,
+        .worker = state->worker,
         .message = message_of(run, task),
     };
     schedule_state(run->schedule, task, &out->state);

@@ -31,6 +31,7 @@ struct run_task_report {
     Hash result;          /* of the result block */
     struct run_cost cost; /* of the run, this one's or the memo's */
     uint64_t stored_bytes;
+    uint32_t worker;     /* the number of the one that ran it; 0: none */
     const char *message; /* for people: trap, refusal, …; "" if none */
 };
 

@@ -282,6 +282,7 @@ static void call_done(void *context, const struct run_outcome *outcome)
     struct run_call *call = context;
     run_wake(call->run);
     adjust_ahead(call->run, &outcome->cost);
+    call->run->tasks[call->task].worker = outcome->worker;
     if (call->is_checking) {
         end_check(call, outcome);
     } else if (call_lacks(call, outcome->end, outcome->message)) {

@@ -29,6 +29,7 @@ struct run_task {
     bool is_believed; /* its result, or one that it stands on, is somebody
                          else's word: nothing kept may lead through it */
     bool was_healed;  /* what it lacks now is lost for good */
+    uint32_t worker;  /* the number of the one that ran it; 0: none */
     uint64_t started_ns;
     uint64_t wall_ns, cpu_ns, memory_peak, fuel, stored_bytes;
 };

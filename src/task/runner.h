@@ -79,6 +79,7 @@ struct run_outcome {
     /* What the runner saw itself, or 0: how long the job kept its worker from
      * others; and the caller's thread, with its output, logs and blocks. */
     uint64_t worker_ns, host_ns;
+    uint32_t worker; /* the number of the one that did it, from 1; 0: none */
 };
 
 /* A block lent by the host: give it back with release_block(). */

@@ -65,7 +65,7 @@ Status crew_hire(struct pool *pool, Role role, struct worker **out,
     struct worker *worker;
     TRY(worker_start(&worker, &owner, role, pool->arguments[role],
                      pool->idle_ns[role], err));
-    pool->started++;
+    worker->number = (uint32_t)++pool->started;
     if (pool->worker_count == pool->worker_capacity) {
         pool->worker_capacity = pool->worker_capacity * 2 + 8;
         pool->workers = heap_resize(pool->workers, pool->worker_capacity,
@@ -116,6 +116,7 @@ void crew_lose(struct pool *pool, struct worker *worker, End end,
             job->outcome->cost.wall_ns = spent_ns;
             job->outcome->worker_ns = spent_ns;
             job->outcome->host_ns = host_ns;
+            job->outcome->worker = worker->number;
             job_row_append(&pool->over, job);
         } else {
             job_row_prepend(&pool->waiting, job);

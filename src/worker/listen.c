@@ -124,7 +124,8 @@ static void finish(struct worker *worker, const struct done_message *done,
                                   .end = (End)done->end,
                                   .argument_index = done->argument_index,
                                   .output = buffer_bytes(&worker->result),
-                                  .cost = done->cost};
+                                  .cost = done->cost,
+                                  .worker = worker->number};
     // Several may be heard of at once: begun_ns is the last one's then.
     outcome.worker_ns =
         now_ns > worker->begun_ns ? now_ns - worker->begun_ns : 0;

@@ -42,6 +42,7 @@ struct worker {
     struct process process;
     struct channel channel;
     Role role;
+    uint32_t number; /* from 1, among all of its owner's, ever */
     bool is_live;
     bool is_waking; /* it slept when it was given a job */
     bool is_paused; /* with its one job; since `paused_ns` */
@@ -59,10 +60,10 @@ struct worker {
     struct artifact_slot artifacts[ARTIFACT_SLOTS];
     uint64_t artifact_clock;
     uint64_t round_bytes; /* moved for it in this round of listening */
-    uint64_t finish_ns; /* of it, told to the owner */
+    uint64_t finish_ns;   /* of it, told to the owner */
     uint64_t host_ns; /* that listening took for the first job, or those before
                          it, but for `finish` */
-    const char *broken;   /* why it is not to be trusted; else NULL */
+    const char *broken; /* why it is not to be trusted; else NULL */
 };
 
 /* How long a worker may take until it is READY. */
