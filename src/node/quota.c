@@ -340,7 +340,11 @@ static Status check(const struct quota *quota, struct error *err)
         return used_up(id, "bytes", totals->bytes, err);
     if (totals->fuel > 0 && used->fuel >= totals->fuel)
         return used_up(id, "fuel", totals->fuel, err);
-    if (totals->tasks > 0 && used->tasks >= totals->tasks)
+    uint64_t at_once = totals->tasks;
+    if (totals->time_ms > 0 || totals->bytes > 0 || totals->fuel > 0)
+        at_once =
+            at_once > 0 && at_once < QUOTA_AT_ONCE ? at_once : QUOTA_AT_ONCE;
+    if (at_once > 0 && used->tasks >= at_once)
         return fail(err, STATUS_BUSY, "quota %.*s: %u of its tasks run",
                     TEXT_ARG(id), used->tasks);
     return STATUS_OK;

@@ -48,6 +48,10 @@ void quotas_each(struct quotas *quotas, QuotaTold *each, void *context);
  * quota. What begins now is not to take more. */
 void quota_left(struct quotas *quotas, Text id, struct quota_totals *out);
 
+/* Where a total but that of tasks is bound no more than these run at once, by
+ * what they take it can be passed. */
+enum { QUOTA_AT_ONCE = 64 };
+
 /* A task is about to run. STATUS_LIMIT: a total is used up, named.
  * STATUS_BUSY: as many of its tasks run as may at once; later. STATUS_NOT_FOUND:
  * it was removed. */

@@ -87,6 +87,24 @@ static void holds_back_more_tasks_at_once_than_said(void **state)
     store_close(store);
 }
 
+static void bounds_by_how_much_a_total_is_passed(void **state)
+{
+    struct store *store = store_open_memory();
+    struct quotas *quotas = open_quotas(store);
+    struct error err = {0};
+    const Text id = TEXT("tea");
+    (void)state;
+    set(quotas, id, (struct quota_totals){.bytes = 1, .tasks = 1000});
+    for (unsigned task = 0; task < QUOTA_AT_ONCE; task++)
+        assert_int_equal(quota_begin(quotas, id, &err), STATUS_OK);
+    assert_int_equal(quota_begin(quotas, id, &err), STATUS_BUSY);
+    // Without such a total there is nothing to pass.
+    set(quotas, id, (struct quota_totals){.tasks = 1000});
+    assert_int_equal(quota_begin(quotas, id, &err), STATUS_OK);
+    quotas_close(quotas);
+    store_close(store);
+}
+
 /* What was given to the store with a batch is there; what was not is not. */
 static void counts_with_the_batch_of_the_result(void **state)
 {
@@ -275,6 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_the_total_that_is_used_up),
         cmocka_unit_test(holds_back_more_tasks_at_once_than_said),
+        cmocka_unit_test(bounds_by_how_much_a_total_is_passed),
         cmocka_unit_test(counts_with_the_batch_of_the_result),
         cmocka_unit_test(a_batch_under_way_brings_no_old_totals_back),
         cmocka_unit_test(a_removed_one_is_gone_with_what_was_used),
