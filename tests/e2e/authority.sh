@@ -186,6 +186,23 @@ counts = json.load(sys.stdin)
 print(counts["done"] - counts["failed"])')
 expect_true "  and what came after was not begun ($over of 401)" \
     test "$over" -ge 1 -a "$over" -lt 401
+token=$(delegate wide.ucan "$ann")
+{ # None awaits another.
+    printf 'ipvm: "1.0"\ntasks:\n'
+    for at in {1..600}; do
+        printf '  t%03d: {run: ./primes.wasm#count, args: [%d, 60000]}\n' "$at" "$at"
+    done
+} > wide.yaml
+expect "nor is one of many tasks side by side" at_node ann submit -q --proof wide.ucan wide.yaml
+running=$(last_line)
+expect "  revoked before they have all run" ipvm revoke "$token"
+expect_code 1 "  let through as a whole" at_node ann watch -q "$running"
+expect "  those that had not begun did not" at_node ann job --json "$running"
+over=$(field counts | python3 -c 'import json, sys
+counts = json.load(sys.stdin)
+print(counts["done"] - counts["failed"])')
+expect_true "  ($over of 600 ran)" test "$over" -lt 600
+
 expect_code 5 "nothing new is taken" at_node ann submit --proof revoked.ucan primes.wasm count 0 90
 expect_error 'Revoked'
 expect "what he had is still his to see" at_node ann job "$running"
