@@ -102,7 +102,9 @@ function again() {
 }
 
 onSignedOut((wasGood) => {
-  const why = wasGood ? 'The session is over: the node was started again' : ''
+  const why = wasGood
+    ? 'The session is over, perhaps because the node was started again'
+    : ''
   if (page?.key !== 'sign-in') show(signInView(again, why), 'sign-in')
 })
 // The address is for pages; the skip link moves the focus only.
