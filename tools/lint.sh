@@ -33,7 +33,7 @@ ours() { git ls-files --cached --others --exclude-standard -- "$@" | xargs -r ls
 mapfile -t c_files < <(ours 'src/*.[ch]' 'include/*.h' 'tests/*.[ch]' 'bench/*.[ch]')
 mapfile -t sources < <(ours 'src/*.[ch]' 'include/*.h')
 mapfile -t scripts < <(ours '*.sh' '.ci/run')
-mapfile -t licensed < <(ours '*.c' '*.h' '*.sh' '*.rs' '*.awk' '*.py' '*.mk' Makefile .ci/run)
+mapfile -t licensed < <(ours '*.c' '*.h' '*.sh' '*.rs' '*.awk' '*.py' '*.mk' '*.js' '*.mjs' '*.css' Makefile .ci/run)
 
 layers() { tools/layers.sh; }
 
@@ -96,6 +96,13 @@ words() {
     true
 }
 
+# What a guest says stays text: no script of the dashboard makes markup of it.
+text_stays_text() {
+    ours 'src/web/*.js' | xargs -r grep -nHE \
+        '(inner|outer)HTML|insertAdjacentHTML|document\.write|DOMParser|ContextualFragment|srcdoc|\beval\(|new Function'
+    true
+}
+
 scripts_are_sound() { [[ ${#scripts[@]} -eq 0 ]] || shellcheck -x -S warning -e SC2034 "${scripts[@]}"; }
 
 man_pages() {
@@ -126,6 +133,7 @@ check "no file over 600 lines" file_sizes
 check "no function over 70 lines" function_sizes
 check "SPDX lines" licence_lines
 check "no words that mark something unfinished" words
+check "the dashboard makes no markup of text" text_stays_text
 check "shellcheck" scripts_are_sound
 check "man pages" man_pages
 check "libipvm shows only what ipvm.h declares" public_symbols
