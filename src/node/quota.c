@@ -70,15 +70,15 @@ static void add_numbers(struct buffer *out, const struct number *numbers,
 static void put_row(struct store_batch *batch, const char *name, Text suffix,
                     const struct number *numbers, size_t count)
 {
-    char key[QUOTA_NAME_MAX + 8];
-    struct buffer row;
-    const size_t len = strlen(name);
-    memcpy(key, name, len);
-    memcpy(key + len, suffix.data, suffix.len);
+    struct buffer key, row;
+    buffer_init(&key, QUOTA_ID_MAX);
+    buffer_add_text(&key, text_of(name));
+    buffer_add_text(&key, suffix);
     buffer_init(&row, ROW_MAX);
     add_numbers(&row, numbers, count);
-    store_batch_quota(batch, (Text){key, len + suffix.len},
+    store_batch_quota(batch, bytes_text(buffer_bytes(&key)),
                       buffer_bytes(&row));
+    buffer_deinit(&key);
     buffer_deinit(&row);
 }
 
