@@ -38,6 +38,16 @@ export function withCids(text, cids) {
   return out
 }
 
+// The files that a manifest still names: not content, and nobody's output.
+export function filesNamed(text) {
+  const named = [
+    ...text.matchAll(/!(?:file|dir|text)\s+(?:"([^"]+)"|([^\s"',\]}]+))/g),
+    ...text.matchAll(/"ipvm\/(?:file|dir|text)"\s*:\s*"([^"]+)"/g),
+    ...text.matchAll(/\brun["']?\s*:\s*["']?((?:[.\w-]+\/)*[\w.-]+\.wasm)#/g),
+  ].map(([, ...names]) => names.find(Boolean))
+  return [...new Set(named)].filter((name) => !/^(baf|Qm)/.test(name))
+}
+
 export async function takeFiles(files) {
   const manifests = [],
     others = []
@@ -48,16 +58,16 @@ export async function takeFiles(files) {
   }
   const cids = new Map()
   for (const file of others)
-    await tell(() => take(file, cids, manifests.length > 0))
+    await tell(file, () => take(file, cids, manifests.length > 0))
   for (const { file, text } of manifests)
-    await tell(() => run(file, withCids(text, cids)))
+    await tell(file, () => run(file, withCids(text, cids)))
 }
 
-async function tell(work) {
+async function tell(file, work) {
   try {
     await work()
   } catch (error) {
-    toast(error.message, { isTrouble: true })
+    toast(`${file.name}: ${error.message}`, { isTrouble: true })
   }
 }
 
@@ -71,7 +81,7 @@ async function take(file, cids, isPart) {
     const { roots = [] } = await response.json()
     toast(
       `${file.name} is imported, with ${plural(roots.length, 'root')}`,
-      roots[0] ? { href: contentHref(cidOf(roots[0])), link: 'Look' } : {},
+      roots[0] ? { href: contentHref(cidOf(roots[0].cid)), link: 'Look' } : {},
     )
     return
   }
@@ -83,6 +93,11 @@ async function take(file, cids, isPart) {
 }
 
 async function run(file, text) {
+  const missing = filesNamed(text)
+  if (missing.length > 0)
+    throw new Error(
+      `drop the files it names together with it: ${missing.join(', ')}`,
+    )
   const type = /\.json$/i.test(file.name)
     ? 'application/json'
     : 'application/yaml'

@@ -19,7 +19,7 @@ export const WINDOWS = [
     isMobile: true,
   },
 ]
-const PATIENCE_MS = 5000
+const PATIENCE_MS = 10000
 
 let failed = 0
 export const failures = () => failed

@@ -227,19 +227,24 @@ async function streams(page) {
 async function manifests(page) {
   const text =
     'ipvm: "1.0"\ntasks:\n  a: {run: "./dir/a.wasm#f", args: [!file b.png, !file "c d.png", "b.png"]}\n  b:\n    run: a.wasm#g\n    args: [{"ipvm/file": "b.png"}, !file xb.png]\n'
-  const [out] = await page.evaluate(async (given) => {
-    const { withCids } = await import('/drop.js')
-    return [
-      withCids(
-        given,
-        new Map([
-          ['a.wasm', 'bafyA'],
-          ['b.png', 'bafyB'],
-          ['c d.png', 'bafyC'],
-        ]),
-      ),
-    ]
+  const [named, out, left] = await page.evaluate(async (given) => {
+    const { withCids, filesNamed } = await import('/drop.js')
+    const cids = new Map([
+      ['a.wasm', 'bafyA'],
+      ['b.png', 'bafyB'],
+      ['c d.png', 'bafyC'],
+    ])
+    const out = withCids(given, cids)
+    return [filesNamed(given), out, filesNamed(out)]
   }, text)
+  equal('the files that a manifest names', named, [
+    'b.png',
+    'c d.png',
+    'xb.png',
+    './dir/a.wasm',
+    'a.wasm',
+  ])
+  equal('those that were not dropped with it', left, ['xb.png'])
   equal(
     'a manifest names what was dropped with it by CID',
     out,
