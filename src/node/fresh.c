@@ -48,20 +48,57 @@ static Status cross_out_all(struct node *node, const struct job *job,
     return status;
 }
 
-/* Tasks are by label, not in the order of the graph: round after round. */
+/* A walk from each task down to what it awaits, with a stack of its own: a
+ * chain may be as long as the workflow. */
+struct walk {
+    const struct workflow *workflow;
+    bool *fresh;
+    uint32_t *stack; /* tasks on the way down */
+    uint32_t *next;  /* of each task: which await is looked at next */
+    bool *seen;
+};
+
+static void step(struct walk *walk, uint32_t *depth)
+{
+    const uint32_t task = walk->stack[*depth - 1];
+    const struct task *what = &walk->workflow->tasks[task];
+    if (walk->next[task] == what->await_count) {
+        --*depth;
+        return;
+    }
+    const uint32_t below = what->awaits[walk->next[task]].task;
+    if (below != TASK_OUTSIDE && !walk->seen[below]) {
+        walk->seen[below] = true;
+        walk->stack[(*depth)++] = below;
+        return; // And then here again: it is known.
+    }
+    if (below != TASK_OUTSIDE && walk->fresh[below])
+        walk->fresh[task] = true;
+    walk->next[task]++;
+}
+
+/* What awaits one that is fresh is fresh, too. */
 static void spread(const struct workflow *workflow, bool *fresh)
 {
-    bool changed = true;
-    while (changed) {
-        changed = false;
-        for (uint32_t task = 0; task < workflow->count; task++) {
-            const struct task *what = &workflow->tasks[task];
-            for (uint32_t at = 0; at < what->await_count && !fresh[task]; at++)
-                if (what->awaits[at].task != TASK_OUTSIDE &&
-                    fresh[what->awaits[at].task])
-                    changed = fresh[task] = true;
-        }
+    const uint32_t count = workflow->count;
+    struct walk walk = {
+        .workflow = workflow,
+        .fresh = fresh,
+        .stack = heap_array(count, sizeof *walk.stack),
+        .next = heap_array(count, sizeof *walk.next),
+        .seen = heap_array(count, sizeof *walk.seen),
+    };
+    for (uint32_t task = 0; task < count; task++) {
+        uint32_t depth = 0;
+        if (!walk.seen[task])
+            walk.stack[depth++] = task;
+        walk.seen[task] = true;
+        while (depth > 0)
+            step(&walk, &depth);
     }
+    free(walk.stack);
+    free(walk.next);
+    free(walk.seen);
 }
 
 Status fresh_tasks(struct node *node, const struct job *job,

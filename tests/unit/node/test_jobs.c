@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "ipld/dag_json.h"
+#include "run/receipts.h"
 
 static const char diamond[] =
     "name: diamond\n"
@@ -253,6 +254,37 @@ static void a_fork_runs_from_a_task_on(void **state)
     assert_int_equal(jobs_count(jobs, &fork.job, "\"by\":\"memo\""), 2);
 }
 
+static void a_fork_follows_a_chain_whatever_its_labels(void **state)
+{
+    struct jobs *jobs = *state;
+    static const char chain[] =
+        "tasks:\n"
+        "  z: {run: numbers.wasm#add, args: [1, 1]}\n"
+        "  y: {run: numbers.wasm#add, args: [!ok z, 2]}\n"
+        "  b: {run: numbers.wasm#add, args: [!ok y, 3]}\n"
+        "  a: {run: numbers.wasm#add, args: [!ok b, 4]}\n"
+        "  c: {run: numbers.wasm#add, args: [!ok z, 5]}\n";
+    const Text from[] = {TEXT("y")};
+    const Hash first = jobs_submit(jobs, chain).job;
+    assert_state(jobs_wait(jobs, &first), JOB_SUCCEEDED);
+    struct job_terms terms = {
+        .workflow = jobs_workflow(jobs, chain),
+        .has_from = true,
+        .from_job = first,
+        .from_tasks = from,
+        .from_task_count = 1,
+    };
+    const Hash fork = jobs_submit_terms(jobs, &terms, "").job;
+    assert_state(jobs_wait(jobs, &fork), JOB_SUCCEEDED);
+    assert_int_equal(jobs_count(jobs, &fork, "\"by\":\"run\""), 3);
+    // One that is not there.
+    const Text nobody[] = {TEXT("nobody")};
+    terms.from_tasks = nobody;
+    const struct node_answer bad = jobs_submit_terms(jobs, &terms, "");
+    if (bad.status == STATUS_OK)
+        assert_state(jobs_wait(jobs, &bad.job), JOB_FAILED);
+}
+
 /* --- Bounds -------------------------------------------------------------- */
 
 static void a_full_queue_says_when_to_come_back(void **state)
@@ -296,6 +328,21 @@ static void one_store_has_one_node(void **state)
     assert_non_null(strstr(err.message, "another node has the store"));
 }
 
+static void receipts_are_sealed_when_nothing_runs(void **state)
+{
+    struct jobs *jobs = *state;
+    jobs->config.seal_after_s = 1;
+    jobs_reopen(jobs);
+    const Hash job = jobs_submit(jobs, diamond).job;
+    jobs_wait(jobs, &job);
+    assert_true(receipts_are_pending(jobs->store));
+    const uint64_t start = clock_monotonic_ns();
+    while (receipts_are_pending(jobs->store)) {
+        assert_true(clock_monotonic_ns() - start < 20000000000ULL);
+        usleep(10 * 1000);
+    }
+}
+
 /* --- A long journal ------------------------------------------------------ */
 
 static void a_long_journal_becomes_segments(void **state)
@@ -334,8 +381,8 @@ static void a_long_journal_becomes_segments(void **state)
     assert_true(jobs_count(jobs, &answer.job, "\"task/finished\"") >=
                 ROUNDS * TASKS);
     assert_int_equal(jobs_count(jobs, &answer.job, "\"submitted\""), 1);
-    assert_int_equal(
-        jobs_count(jobs, &answer.job, "\"kind\":\"cancelled\""), 1);
+    assert_int_equal(jobs_count(jobs, &answer.job, "\"kind\":\"cancelled\""),
+                     1);
 }
 
 /* --- Views --------------------------------------------------------------- */
@@ -467,6 +514,8 @@ int main(void)
         TEST(a_deadline_ends_what_runs_and_what_waits),
         TEST(a_job_has_limits_of_its_own),
         TEST(a_fork_runs_from_a_task_on),
+        TEST(a_fork_follows_a_chain_whatever_its_labels),
+        TEST(receipts_are_sealed_when_nothing_runs),
         TEST(a_full_queue_says_when_to_come_back),
         TEST(only_so_many_runs_are_in_memory),
         TEST(one_store_has_one_node),
