@@ -86,12 +86,13 @@ void gate_end_session(struct gate *gate, Text cookie);
 struct submission;
 
 /* By a container: an invocation of /workflow/run, which expires within a day
- * unless it is the owner's without proofs, and its proofs. The workflow is loaded and each task checked against the
- * chain (FORMATS section 7); its blocks must be here. STATUS_NOT_FOUND names a
- * block that is not: by then the chain itself was found good, so that blocks
- * that came with it may be imported, and it be asked again. STATUS_INVALID:
- * what cannot be read, and where; STATUS_LIMIT: a bound, named. Whoever was let
- * in pays with his quota when tasks run. */
+ * unless it is the owner's without proofs, and its proofs. The workflow is
+ * loaded and each task checked against the chain (FORMATS section 7); its
+ * blocks must be here. STATUS_NOT_FOUND names a block that is not: by then the
+ * chain itself was found good, so that blocks that came with it may be
+ * imported, and it be asked again. STATUS_INVALID: what cannot be read, and
+ * where; STATUS_LIMIT: a bound, named. Whoever was let in pays with his quota
+ * when tasks run. */
 enum { SUBMISSION_BYTES_MAX = 256 << 10, SUBMISSION_AHEAD_MAX_S = 86400 };
 Status gate_submission(struct gate *gate, Bytes container,
                        struct submission **out, struct chain_refusal *refusal,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* quota.h - totals that the owner registers under a name, which delegations
  * then require (`.quota == "<id>"`), and what was used of them. Counted in
- * memory, written with the batches of the results that were paid for. Tasks that
- * run when a total is passed are let finish: it is passed by what they take.
+ * memory, written with the batches of the results that were paid for. Tasks
+ * that run when a total is passed are let finish: it is passed by what they
+ * take.
  * Thread: any; does its own locking. */
 #ifndef IPVM_NODE_QUOTA_H
 #define IPVM_NODE_QUOTA_H
@@ -53,8 +54,8 @@ void quota_left(struct quotas *quotas, Text id, struct quota_totals *out);
 enum { QUOTA_AT_ONCE = 64 };
 
 /* A task is about to run. STATUS_LIMIT: a total is used up, named.
- * STATUS_BUSY: as many of its tasks run as may at once; later. STATUS_NOT_FOUND:
- * it was removed. */
+ * STATUS_BUSY: as many of its tasks run as may at once; later.
+ * STATUS_NOT_FOUND: it was removed. */
 Status quota_begin(struct quotas *quotas, Text id, struct error *err);
 /* It is over; what it took is written with `batch` (NULL: with the next).
  * Batches go to the store in the order of these calls. */
