@@ -312,6 +312,21 @@ static int wait_for_signal(const sigset_t *signals)
     return number;
 }
 
+/* Whoever listens beyond this machine is told what that means. */
+static void warn_of_others(const struct serving *serving)
+{
+    const struct cli *cli = serving->cli;
+    const char *listen = serving->config.listen;
+    if (cli->quiet || strncmp(listen, "127.", 4) == 0 ||
+        strcmp(listen, "::1") == 0 || strcmp(listen, "localhost") == 0)
+        return;
+    fprintf(stderr,
+            "%sipvm: warning:%s others reach %s without TLS: put a proxy in "
+            "front (docs/node.md)\n",
+            style(cli->color_errors, STYLE_YELLOW),
+            style(cli->color_errors, STYLE_NONE), listen);
+}
+
 static int serve(struct serving *serving)
 {
     sigset_t signals;
@@ -329,6 +344,7 @@ static int serve(struct serving *serving)
         return code;
     }
     greet(serving);
+    warn_of_others(serving);
     snprintf(more, sizeof more, "ms=%llu",
              (unsigned long long)(clock_monotonic_ns() - began_ns) / 1000000);
     log_event(serving, "started", more);

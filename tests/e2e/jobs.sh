@@ -307,7 +307,12 @@ expect_true "SIGINT, too" test $? -eq 0
 
 # --- A full queue --------------------------------------------------------------
 
-start_node full --set queue_max=2
+start_node full --set queue_max=2 --homestar 0 --listen ::1
+expect_true "a node on another address" grep -qE '^address +http://\[::1\]:[0-9]+$' node.out
+expect_true "  with Homestar's interface" grep -qE '^homestar +ws://127.0.0.1:[0-9]+$' node.out
+taken=$(sed -n 's/^address.*://p' node.out)
+expect_code 5 "its port is taken" ipvm node --store third --listen ::1 --port "$taken"
+expect_error "$taken"
 full=(--store full)
 expect "one" ipvm submit "${full[@]}" --in 1h "$primes" count 0 10
 expect "two" ipvm submit "${full[@]}" --in 1h "$primes" count 0 11
