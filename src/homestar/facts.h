@@ -8,10 +8,11 @@
 
 /* {"healthy": bool}: can the store be read? */
 Value facts_health(struct node *node, struct arena *arena);
-/* {"metrics": [{"metric_type": "gauge", "metric_name", "help", "data": [{"type":
- * "metric", "labels": null, "value": text}]}]} */
+/* {"metrics": [{"metric_type": "gauge", "metric_name", "help",
+ *               "data": [{"type": "metric", "labels": null, "value": text}]}]} */
 Value facts_metrics(struct node *node, Text prefix, struct arena *arena);
-/* {"static": {"peer_id"}, "dynamic": {"listeners": [text], "connections": {}}} */
+/* {"static": {"peer_id"},
+ *  "dynamic": {"listeners": [text], "connections": {}}} */
 Value facts_node(struct node *node, uint16_t port, struct arena *arena);
 /* The methods, as an OpenRPC document. */
 Value facts_discover(struct arena *arena);

@@ -36,7 +36,8 @@ struct rpc_message {
 };
 Status rpc_read(Bytes bytes, struct arena *arena, struct rpc_message *out,
                 int *code, struct error *err);
-/* One item of it. STATUS_INVALID: not a request; `out->id` is its id, or null. */
+/* One item of it. STATUS_INVALID: not a request; `out->id` is its id, or
+ * null. */
 Status rpc_request_of(const Value *item, struct rpc_request *out,
                       struct error *err);
 

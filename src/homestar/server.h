@@ -125,8 +125,8 @@ bool subscription_end(struct connection *connection, Text id);
 void subscription_end_all(struct connection *connection);
 /* Those that the desk or the node answered. */
 void subscription_land(struct homestar *homestar);
-/* Tells what there is to be told, as far as there is room. Sets is_soon where it
- * is too early. */
+/* Tells what there is to be told, as far as there is room. Sets is_soon where
+ * it is too early. */
 void subscription_tell(struct connection *connection, uint64_t now_ns);
 
 #endif

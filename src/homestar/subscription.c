@@ -6,8 +6,8 @@
  *      ◀────────────────── landed ◀─────────────────┘ told
  *     answer, watch ◀──────────── events ───────────┘
  *
- * In flight it belongs to the desk or the node; a connection that goes then only
- * takes its name off, and whoever lands it frees it.
+ * In flight it belongs to the desk or the node; a connection that goes then
+ * only takes its name off, and whoever lands it frees it.
  *
  * The reference tells of every task, in an order in which each stands behind
  * what it awaits; here what nobody needs is not looked at. So what is told is

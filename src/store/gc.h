@@ -2,9 +2,10 @@
 /* gc.h - removes what no root leads to, while everybody goes on working.
  *
  * Roots: pins, names with their history, jobs with their journals, what living
- * processes hold, memo results that are retained, and whatever was put or touched since a little
- * before the collection began. A needed block that is damaged stops the
- * collection before it removes anything: it may have led to others.
+ * processes hold, memo results that are retained, and whatever was put or
+ * touched since a little before the collection began. A needed block that is
+ * damaged stops the collection before it removes anything: it may have led to
+ * others.
  * Thread: any; one collection at a time in all processes. */
 #ifndef IPVM_STORE_GC_H
 #define IPVM_STORE_GC_H

@@ -36,8 +36,8 @@ void store_batch_job(struct store_batch *batch, const struct job_row *row);
 /* With its journal; its blocks go at the next collection. */
 void store_batch_job_remove(struct store_batch *batch, const Hash *id,
                             int64_t submitted_ms);
-/* Events from number `first` on. Each: length of its item (4 bytes), number (8),
- * both little-endian; a DAG-CBOR item. What they link stays as long as they do,
+/* Events from number `first` on. Each: length of its item (4 bytes), number
+ * (8), both little-endian; a DAG-CBOR item. What they link stays as long as they do,
  * so that results that a job finished are hits for it in a year; a segment that
  * replaces them has to link it, too. */
 void store_batch_journal(struct store_batch *batch, const Hash *id,
@@ -51,7 +51,8 @@ Status job_get(struct store *store, const Hash *id, struct arena *arena,
                struct job_row *out, struct error *err);
 /* Until `each` is false; it may use the store. */
 typedef bool JobEach(void *context, const struct job_row *row);
-/* Those that came first are told first. Ten thousand open ones among millions that are over cost ten thousand. */
+/* Those that came first are told first. Ten thousand open ones among millions
+ * that are over cost ten thousand. */
 Status job_each_open(struct store *store, JobEach *each, void *context,
                      struct error *err);
 /* Newest first, from behind `after` (NULL: the newest). */

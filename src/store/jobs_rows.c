@@ -7,9 +7,9 @@
  *     jobs_open  submitted_ms (8) | id → empty
  *     journal    ~submitted_ms (8) | id | first (8) → events
  *
- * Numbers are big-endian, so that keys ascend as they do. What changes most, rows
- * and journals, stands in the order of time: jobs that are at work lie together,
- * and however many there were before, few pages change.
+ * Numbers are big-endian, so that keys ascend as they do. What changes most,
+ * rows and journals, stands in the order of time: jobs that are at work lie
+ * together, and however many there were before, few pages change.
  *
  *  1. Each row of jobs_time has its row of jobs, and the reverse; each open one
  *     its row of jobs_open, and the reverse: one transaction writes them. */

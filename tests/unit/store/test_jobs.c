@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows about jobs: what replaces what, in which order they are told. Each on LMDB and in memory. */
+/* Rows about jobs: what replaces what, in which order they are told. Each on
+ * LMDB and in memory. */
 #include "fixture.h"
 #include "jobs.h"
 
