@@ -3,9 +3,10 @@
 // two windows, by mouse and by keyboard, with hostile data, and with a node
 // that goes away and comes back.
 
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import {
   check,
+  dots,
   equal,
   failures,
   isWithin,
@@ -48,6 +49,13 @@ async function signIn(page) {
 }
 
 const { page, complaints, context } = await openPage(browser)
+
+await test('the page asks for all its modules at once', async () => {
+  const files = (await readdir(web)).filter((name) => name.endsWith('.js'))
+  const html = await readFile(`${web}/index.html`, 'utf8')
+  const named = [...html.matchAll(/"\/([\w.-]+\.js)"/g)].map(([, name]) => name)
+  equal('each is named', named.sort(), files.sort())
+})
 
 // --- In and out -----------------------------------------------------------------
 
@@ -425,8 +433,18 @@ for (const window of WINDOWS) {
         () => !document.querySelector('main .busy'),
       )
       check(`${name} fits the ${window.name} window`, await isWithin(one.page))
+      const { other } = await dots(one.page)
+      check(`${name} is not blank`, other > 0.02, `${other}`)
       await picture(one.page, `${window.name}-${name}`)
     }
+    await at(one.page, job('primes'))
+    await one.page.locator('canvas.map').waitFor()
+    const seen = await dots(one.page, ['hit', 'ran', 'waiting'])
+    check(
+      'hits, runs and what waits are seen apart',
+      seen.hit > 500 && seen.ran > 500 && seen.waiting + seen.hit > 1000,
+      JSON.stringify(seen),
+    )
     const small = await one.page.evaluate(
       () =>
         [...document.querySelectorAll('button, a, input, select')].filter(

@@ -103,6 +103,39 @@ export async function picture(page, name) {
   await page.screenshot({ path: join(directory, `${name}.png`) })
 }
 
+// What is on the screen, by the dots of a screenshot: how many have the colour
+// of each of the style sheet's `names`, and how many another one than the page.
+export async function dots(page, names = []) {
+  const png = (await page.screenshot()).toString('base64')
+  return page.evaluate(
+    async ([text, wanted]) => {
+      const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0))
+      const image = await createImageBitmap(new Blob([bytes]))
+      const { width, height } = image
+      const paper = new OffscreenCanvas(width, height).getContext('2d')
+      const style = getComputedStyle(document.body)
+      const numberOf = ([red, green, blue]) => (red << 16) | (green << 8) | blue
+      const numbers = ['back', ...wanted].map((name) => {
+        paper.fillStyle = style.getPropertyValue(`--${name}`)
+        paper.fillRect(0, 0, 1, 1)
+        return numberOf(paper.getImageData(0, 0, 1, 1).data)
+      })
+      paper.drawImage(image, 0, 0)
+      const { data } = paper.getImageData(0, 0, width, height)
+      const counts = new Map(numbers.map((number) => [number, 0]))
+      for (let at = 0; at < data.length; at += 4) {
+        const number = numberOf([data[at], data[at + 1], data[at + 2]])
+        if (counts.has(number)) counts.set(number, counts.get(number) + 1)
+      }
+      const [back, ...others] = numbers.map((number) => counts.get(number))
+      const all = data.length / 4
+      const named = wanted.map((name, at) => [name, others[at]])
+      return { ...Object.fromEntries(named), other: (all - back) / all }
+    },
+    [png, names],
+  )
+}
+
 // Nothing is wider than the window, and no text lies on other text's buttons.
 export const isWithin = (page) =>
   page.evaluate(
