@@ -12,7 +12,7 @@ is() {
     local want=$1 text=$2 got
     shift 2
     LAST="curl $*"
-    got=$(curl -s -o "$BODY" -D "$HEAD" -w '%{http_code}' --path-as-is "$@")
+    got=$(curl -s -m 20 -o "$BODY" -D "$HEAD" -w '%{http_code}' --path-as-is "$@")
     if [[ $got == "$want" ]]; then ok "$text"; else
         not_ok "$text" "$got instead of $want: $(head -c 300 "$BODY")"
     fi
@@ -98,8 +98,8 @@ is 400 "a CID that is none" "${OWNER[@]}" "$URL/ipfs/nothing"
 is 401 "who is nobody gets nothing" "$URL/ipfs/$BIG"
 LEAF=$(ipvm dag get "/ipld/$BIG" | grep -o 'bafkrei[a-z2-7]*' | tail -n 1)
 expect "a leaf is lost" ipvm block rm -q --force "$LEAF"
-expect_code 18 "a CAR without it does not look whole" curl -s "${OWNER[@]}" -o "$BODY" "$URL/ipfs/$BIG?format=car"
-expect_code 18 "nor does a file" curl -s "${OWNER[@]}" -o "$BODY" "$URL/ipfs/$BIG"
+expect_code 18 "a CAR without it does not look whole" curl -s -m 20 "${OWNER[@]}" -o "$BODY" "$URL/ipfs/$BIG?format=car"
+expect_code 18 "nor does a file" curl -s -m 20 "${OWNER[@]}" -o "$BODY" "$URL/ipfs/$BIG"
 is 206 "what is there of it is given" "${OWNER[@]}" -r 0-99 "$URL/ipfs/$BIG"
 
 # --- In -----------------------------------------------------------------------
