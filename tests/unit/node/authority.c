@@ -26,6 +26,31 @@ void authority_revoke(struct authority *world, const struct actor *by,
     authorised_free(authorised);
 }
 
+const char *authority_enter(struct authority *world, Capability capability,
+                            Text bearer, const Hash *job, const Cid *cid,
+                            struct principal *out)
+{
+    struct chain_refusal refusal = {0};
+    struct principal principal;
+    struct error err = {0};
+    const Bytes exact = exact_copy(text_bytes(bearer));
+    const struct gate_request request = {.capability = capability,
+                                         .bearer = bytes_text(exact),
+                                         .job = job,
+                                         .cid = cid};
+    const Status status =
+        gate_enter(world->gate, &request, &principal, &refusal, &err);
+    exact_free(exact);
+    if (out)
+        *out = principal;
+    if (status == STATUS_OK)
+        return principal.all_jobs ? "OK" : "OK own";
+    assert_true(err.message[0] != '\0');
+    assert_true(principal.did.text[0] == '\0' && !principal.is_owner);
+    return status == STATUS_DENIED ? chain_rule_name(refusal.rule)
+                                   : status_name(status);
+}
+
 static Value step_args(struct authority *world, const struct step *step,
                        struct arena *arena)
 {
@@ -72,4 +97,52 @@ Cid authority_workflow(struct authority *world, const struct step *steps,
     const Cid cid = workflow->cid;
     workflow_free(workflow);
     return cid;
+}
+
+const char *authority_args(struct authority *world, const Cid *workflow,
+                           const char *terms)
+{
+    char name[CID_TEXT_MAX];
+    cid_to_text(workflow, name);
+    return arena_format(&world->arena, "{\"workflow\":{\"/\":\"%s\"}%s}", name,
+                        terms)
+        .data;
+}
+
+const char *authority_submit(struct authority *world, struct asking asking,
+                             struct token *const *proofs, size_t count,
+                             struct submission **out, struct error *err)
+{
+    struct chain_refusal refusal = {0};
+    struct submission *submission = NULL;
+    const Bytes exact =
+        exact_copy(text_bytes(bearer(world, asking, proofs, count)));
+    *err = (struct error){0};
+    const Status status =
+        gate_submission(world->gate, exact, &submission, &refusal, err);
+    exact_free(exact);
+    if (status != STATUS_OK)
+        assert_true(err->message[0] != '\0' && err->status == status);
+    if (status == STATUS_DENIED) {
+        assert_non_null(strstr(err->message, chain_rule_name(refusal.rule)));
+        return chain_rule_name(refusal.rule);
+    }
+    if (status != STATUS_OK)
+        return status_name(status);
+    if (out)
+        *out = submission;
+    else
+        submission_free(submission);
+    return "OK";
+}
+
+void authority_quota(struct authority *world, const char *id)
+{
+    struct quotas *quotas;
+    struct error err = {0};
+    assert_int_equal(quotas_open(world->store, &quotas, &err), STATUS_OK);
+    assert_int_equal(quota_set(quotas, text_of(id),
+                               &(struct quota_totals){.time_ms = 1000}, &err),
+                     STATUS_OK);
+    quotas_close(quotas);
 }

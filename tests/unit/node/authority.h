@@ -198,6 +198,12 @@ static inline Text bearer(struct authority *world, struct asking asking,
 void authority_revoke(struct authority *world, const struct actor *by,
                       const Cid *token);
 
+/* "OK", "OK own" where only his own jobs are meant, the rule that is broken, or
+ * the status. `bearer` is copied to a block of its length. */
+const char *authority_enter(struct authority *world, Capability capability,
+                            Text bearer, const Hash *job, const Cid *cid,
+                            struct principal *out);
+
 /* --- Workflows ----------------------------------------------------------- */
 
 /* A task "LABEL": module 'A' or 'B', function, arguments as JSON, where
@@ -212,5 +218,15 @@ struct step {
 /* Made, kept in the store unless `!keep`; its CID. */
 Cid authority_workflow(struct authority *world, const struct step *steps,
                        size_t count, bool keep);
+
+/* Terms with the workflow; `terms` begins with a comma or is empty. */
+const char *authority_args(struct authority *world, const Cid *workflow,
+                           const char *terms);
+/* "OK", the rule that is broken, or the name of the status. `out` NULL: it is
+ * not wanted. */
+const char *authority_submit(struct authority *world, struct asking asking,
+                             struct token *const *proofs, size_t count,
+                             struct submission **out, struct error *err);
+void authority_quota(struct authority *world, const char *id);
 
 #endif

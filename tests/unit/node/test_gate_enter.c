@@ -1,41 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The door: bearers for each capability, one's own jobs, tokens that come
- * again, and cookies. */
+/* The door: bearers for each capability, one's own jobs, what is no token,
+ * cookies. */
 #include "unit/node/authority.h"
-
-#include <pthread.h>
-#include <stdatomic.h>
-
-#include "node/gate_parts.h"
-
-/* --- One request --------------------------------------------------------- */
-
-/* "OK", "OK own" where only his own jobs are meant, the rule that is broken, or
- * the status. `bearer` is copied to a block of its length. */
-static const char *enter(struct authority *world, Capability capability,
-                         Text bearer, const Hash *job, const Cid *cid,
-                         struct principal *out)
-{
-    struct chain_refusal refusal = {0};
-    struct principal principal;
-    struct error err = {0};
-    const Bytes exact = exact_copy(text_bytes(bearer));
-    const struct gate_request request = {.capability = capability,
-                                         .bearer = bytes_text(exact),
-                                         .job = job,
-                                         .cid = cid};
-    const Status status =
-        gate_enter(world->gate, &request, &principal, &refusal, &err);
-    exact_free(exact);
-    if (out)
-        *out = principal;
-    if (status == STATUS_OK)
-        return principal.all_jobs ? "OK" : "OK own";
-    assert_true(err.message[0] != '\0');
-    assert_true(principal.did.text[0] == '\0' && !principal.is_owner);
-    return status == STATUS_DENIED ? chain_rule_name(refusal.rule)
-                                   : status_name(status);
-}
 
 struct row {
     struct asking asking;
@@ -54,14 +20,15 @@ static void check(struct authority *world, const struct row *rows,
         const Text text = bearer(world, row->asking, proofs, proof_count);
         const Hash *job = row->about_job ? &world->job : NULL;
         const Cid *cid = row->about_cid ? &world->module_a : NULL;
-        const char *got = enter(world, row->capability, text, job, cid, NULL);
+        const char *got =
+            authority_enter(world, row->capability, text, job, cid, NULL);
         if (strcmp(got, row->expected) != 0)
             fail_msg("row %zu: %s, not %s", index, got, row->expected);
         const bool once = row->capability == MAY_SUBMIT ||
                           row->capability == MAY_CONTROL_JOB ||
                           row->capability == MAY_ADMINISTER;
         const bool let_in = strncmp(got, "OK", 2) == 0;
-        got = enter(world, row->capability, text, job, cid, NULL);
+        got = authority_enter(world, row->capability, text, job, cid, NULL);
         if (strcmp(got, once && let_in ? "Replayed" : row->expected) != 0)
             fail_msg("row %zu, again: %s", index, got);
     }
@@ -139,10 +106,11 @@ static void the_owner_may_all(void **state)
     };
     check(world, rows, sizeof rows / sizeof *rows, NULL, 0);
     struct principal principal;
-    enter(world, MAY_READ_NODE,
-          bearer(world, (struct asking){.by = node, .cmd = "/node/read"}, NULL,
-                 0),
-          NULL, NULL, &principal);
+    authority_enter(world, MAY_READ_NODE,
+                    bearer(world,
+                           (struct asking){.by = node, .cmd = "/node/read"},
+                           NULL, 0),
+                    NULL, NULL, &principal);
     assert_true(principal.is_owner && !principal.is_session);
     assert_true(did_equal(&principal.did, &world->node.did));
     authority_free(world);
@@ -220,7 +188,8 @@ static void a_token_is_about_what_it_names(void **state)
                    .by = node, .cmd = "/job/control", .args = "{\"job\":@J}"},
                NULL, 0);
     assert_string_equal(
-        enter(world, MAY_CONTROL_JOB, text, &other, NULL, NULL), "MatchError");
+        authority_enter(world, MAY_CONTROL_JOB, text, &other, NULL, NULL),
+        "MatchError");
     authority_free(world);
 }
 
@@ -376,267 +345,6 @@ static void a_delegation_gives_what_it_says(void **state)
     authority_free(world);
 }
 
-/* --- What is remembered -------------------------------------------------- */
-
-static void revocation_counts_for_what_was_let_in_before(void **state)
-{
-    struct authority *world = authority_new();
-    const struct asking asking = {.by = &world->ben, .cmd = "/job/read"};
-    (void)state;
-    struct token *proof =
-        delegate(world, &world->node, &world->ben, "/job/read", "[]");
-    const Text text = bearer(world, asking, &proof, 1);
-    for (unsigned round = 0; round < 3; round++)
-        assert_string_equal(
-            enter(world, MAY_READ_JOB, text, &world->job, NULL, NULL), "OK");
-    authority_revoke(world, &world->node, &proof->cid);
-    for (unsigned round = 0; round < 2; round++)
-        assert_string_equal(
-            enter(world, MAY_READ_JOB, text, &world->job, NULL, NULL),
-            "Revoked");
-    token_free(proof);
-
-    // The same of one that stands by itself.
-    struct token *own =
-        invoke(world, (struct asking){.by = &world->ann, .cmd = "/job/read"},
-               NULL, 0);
-    const Text mine = pack(world, CONTAINER_BASE64URL, &own, 1);
-    assert_string_equal(
-        enter(world, MAY_READ_JOB, mine, &world->job, NULL, NULL), "OK own");
-    authority_revoke(world, &world->ann, &own->cid);
-    assert_string_equal(
-        enter(world, MAY_READ_JOB, mine, &world->job, NULL, NULL), "Revoked");
-    token_free(own);
-    authority_free(world);
-}
-
-static void what_was_let_in_for_ones_own_is_not_for_others(void **state)
-{
-    struct authority *world = authority_new();
-    (void)state;
-    Hash other;
-    memset(&other, 8, sizeof other);
-    const Text text =
-        bearer(world, (struct asking){.by = &world->ann, .cmd = "/job/read"},
-               NULL, 0);
-    assert_string_equal(
-        enter(world, MAY_READ_JOB, text, &world->job, NULL, NULL), "OK own");
-    assert_string_equal(enter(world, MAY_READ_JOB, text, &other, NULL, NULL),
-                        "InvalidClaim");
-    assert_string_equal(enter(world, MAY_READ_CONTENT, text, NULL, NULL, NULL),
-                        "InvalidCommand");
-    // With a proof it is for others, too, whichever was asked for first.
-    struct token *proof =
-        delegate(world, &world->node, &world->ann, "/job/read", "[]");
-    const Text wide =
-        bearer(world, (struct asking){.by = &world->ann, .cmd = "/job/read"},
-               &proof, 1);
-    assert_string_equal(
-        enter(world, MAY_READ_JOB, wide, &world->job, NULL, NULL), "OK own");
-    assert_string_equal(enter(world, MAY_READ_JOB, wide, &other, NULL, NULL),
-                        "OK");
-    token_free(proof);
-    authority_free(world);
-}
-
-static void a_replay_is_seen_by_the_next_process_too(void **state)
-{
-    struct authority *world = authority_new();
-    (void)state;
-    const struct asking asking = {
-        .by = &world->node, .cmd = "/job/control", .args = "{\"job\":@J}"};
-    const Text text = bearer(world, asking, NULL, 0);
-    assert_string_equal(
-        enter(world, MAY_CONTROL_JOB, text, &world->job, NULL, NULL), "OK");
-    authority_reopen(world);
-    assert_string_equal(
-        enter(world, MAY_CONTROL_JOB, text, &world->job, NULL, NULL),
-        "Replayed");
-    authority_free(world);
-}
-
-static void one_revoked_before_it_came_is_not_let_in(void **state)
-{
-    struct authority *world = authority_new();
-    (void)state;
-    struct token *own =
-        invoke(world, (struct asking){.by = &world->ann, .cmd = "/job/read"},
-               NULL, 0);
-    authority_revoke(world, &world->ann, &own->cid);
-    assert_string_equal(enter(world, MAY_READ_JOB,
-                              pack(world, CONTAINER_RAW, &own, 1), &world->job,
-                              NULL, NULL),
-                        "Revoked");
-    token_free(own);
-    authority_free(world);
-}
-
-/* What one signs with is all that says whose job it is. */
-static void nobody_speaks_for_another(void **state)
-{
-    struct authority *world = authority_new();
-    (void)state;
-    struct token *own =
-        invoke(world, (struct asking){.by = &world->ann, .cmd = "/job/read"},
-               NULL, 0);
-    uint8_t *bytes = malloc(own->bytes.len);
-    assert_non_null(bytes);
-    memcpy(bytes, own->bytes.data, own->bytes.len);
-    // The signature is the 64 bytes behind three of its head.
-    for (size_t at = 3; at < 3 + SIGNATURE_LEN; at++) {
-        struct token *forged;
-        bytes[at] ^= 1;
-        assert_int_equal(
-            token_read(bytes_of(bytes, own->bytes.len), NULL, &forged, NULL),
-            STATUS_OK);
-        assert_string_equal(enter(world, MAY_READ_JOB,
-                                  pack(world, CONTAINER_RAW, &forged, 1),
-                                  &world->job, NULL, NULL),
-                            "InvalidSignature");
-        token_free(forged);
-        bytes[at] ^= 1;
-    }
-    free(bytes);
-    token_free(own);
-    authority_free(world);
-}
-
-static void time_counts_for_what_was_let_in_before(void **state)
-{
-    struct authority *world = authority_new();
-    (void)state;
-    struct token *proof =
-        mint(&world->node, (struct token_claims){.kind = TOKEN_DELEGATION,
-                                                 .aud = &world->ben.did,
-                                                 .sub = &world->node.did,
-                                                 .cmd = TEXT("/job/read"),
-                                                 .has_exp = true,
-                                                 .exp = world->now_s + 100,
-                                                 .has_nbf = true,
-                                                 .nbf = world->now_s - 100});
-    const Text text =
-        bearer(world,
-               (struct asking){
-                   .by = &world->ben, .cmd = "/job/read", .exp_in_s = 200},
-               &proof, 1);
-    const struct row_of_time {
-        int64_t after_s;
-        const char *expected;
-    } rows[] = {{1, "OK"},  {100, "OK"},  {101, "Expired"},  {201, "Expired"},
-                {50, "OK"}, {-100, "OK"}, {-101, "TooEarly"}};
-    for (size_t index = 0; index < sizeof rows / sizeof *rows; index++) {
-        world->gate->now_s = world->now_s + rows[index].after_s;
-        assert_string_equal(
-            enter(world, MAY_READ_JOB, text, &world->job, NULL, NULL),
-            rows[index].expected);
-    }
-    token_free(proof);
-    authority_free(world);
-}
-
-static void remembers_no_more_than_it_may(void **state)
-{
-    struct authority *world = authority_new();
-    struct visits *visits = visits_new(2);
-    (void)state;
-    Hash hashes[3] = {{{1}}, {{2}}, {{3}}};
-    for (size_t index = 0; index < 4; index++) {
-        const struct visit visit = {
-            .own = invoke(world, (struct asking){0}, NULL, 0)};
-        visit_unref(visits_add(visits, &hashes[index % 3], visit));
-        assert_true(visits_count(visits) <= 2);
-        // The first is used each time, so another one goes.
-        if (index < 2)
-            visit_unref(visits_get(visits, &hashes[0]));
-    }
-    assert_int_equal(visits_count(visits), 2);
-    assert_null(visits_get(visits, &hashes[1]));
-    visits_free(visits);
-    authority_free(world);
-}
-
-/* More than are remembered: the oldest are forgotten, none is refused. */
-static void forgets_the_bearers_that_come_least(void **state)
-{
-    enum { MANY = 4200 };
-    struct authority *world = authority_new();
-    Text first = {NULL, 0};
-    (void)state;
-    for (unsigned index = 0; index < MANY; index++) {
-        const Text text = bearer(
-            world, (struct asking){.by = &world->node, .cmd = "/node/read"},
-            NULL, 0);
-        if (index == 0)
-            first = text;
-        assert_string_equal(
-            enter(world, MAY_READ_NODE, text, NULL, NULL, NULL), "OK");
-    }
-    assert_string_equal(enter(world, MAY_READ_NODE, first, NULL, NULL, NULL),
-                        "OK");
-    authority_free(world);
-}
-
-/* --- Several at once ----------------------------------------------------- */
-
-enum { THREADS = 4, BEARERS = 6, ROUNDS = 40 };
-struct crowd {
-    struct authority *world;
-    Text bearers[BEARERS], once;
-    atomic_uint let_in, let_in_once;
-};
-
-static void *ask_many(void *context)
-{
-    struct crowd *crowd = context;
-    struct authority *world = crowd->world;
-    char invitation[SECRET_TEXT_MAX], cookie[SECRET_TEXT_MAX];
-    for (unsigned round = 0; round < ROUNDS; round++) {
-        const Text text = crowd->bearers[round % BEARERS];
-        if (strcmp(enter(world, MAY_READ_JOB, text, &world->job, NULL, NULL),
-                   "OK") == 0)
-            crowd->let_in++;
-        gate_invite(world->gate, invitation);
-        if (gate_begin_session(world->gate, text_of(invitation), cookie,
-                               NULL) == STATUS_OK)
-            gate_end_session(world->gate, text_of(cookie));
-    }
-    if (strcmp(enter(world, MAY_CONTROL_JOB, crowd->once, &world->job, NULL,
-                     NULL),
-               "OK") == 0)
-        crowd->let_in_once++;
-    return NULL;
-}
-
-static void many_ask_at_once_and_one_token_is_taken_once(void **state)
-{
-    struct crowd crowd = {.world = authority_new()};
-    struct authority *world = crowd.world;
-    pthread_t threads[THREADS];
-    (void)state;
-    visits_free(world->gate->visits);
-    world->gate->visits = visits_new(2); // Forgotten while they are used.
-    struct token *proof =
-        delegate(world, &world->node, &world->ben, "/job", "[]");
-    for (size_t index = 0; index < BEARERS; index++)
-        crowd.bearers[index] = bearer(
-            world, (struct asking){.by = &world->ben, .cmd = "/job/read"},
-            &proof, 1);
-    crowd.once = bearer(world,
-                        (struct asking){.by = &world->ben,
-                                        .cmd = "/job/control",
-                                        .args = "{\"job\":@J}"},
-                        &proof, 1);
-    for (size_t index = 0; index < THREADS; index++)
-        assert_int_equal(
-            pthread_create(&threads[index], NULL, ask_many, &crowd), 0);
-    for (size_t index = 0; index < THREADS; index++)
-        pthread_join(threads[index], NULL);
-    assert_int_equal(crowd.let_in, THREADS * ROUNDS);
-    assert_int_equal(crowd.let_in_once, 1);
-    token_free(proof);
-    authority_free(world);
-}
-
 /* --- What is no token ---------------------------------------------------- */
 
 static void refuses_what_is_no_container(void **state)
@@ -648,12 +356,13 @@ static void refuses_what_is_no_container(void **state)
     const Text whole =
         bearer(world, (struct asking){.by = &world->ben, .cmd = "/job/read"},
                &proof, 1);
-    assert_string_equal(
-        enter(world, MAY_READ_JOB, (Text){NULL, 0}, &world->job, NULL, NULL),
-        "InvalidClaim");
+    assert_string_equal(authority_enter(world, MAY_READ_JOB, (Text){NULL, 0},
+                                        &world->job, NULL, NULL),
+                        "InvalidClaim");
     for (size_t len = 1; len < whole.len; len++) {
-        const char *got = enter(world, MAY_READ_JOB, (Text){whole.data, len},
-                                &world->job, NULL, NULL);
+        const char *got =
+            authority_enter(world, MAY_READ_JOB, (Text){whole.data, len},
+                            &world->job, NULL, NULL);
         assert_string_equal(got, "invalid");
     }
     // One letter changed anywhere: never let in.
@@ -663,16 +372,17 @@ static void refuses_what_is_no_container(void **state)
         memcpy(changed, whole.data, whole.len);
         changed[at] = changed[at] == 'A' ? 'B' : 'A';
         const char *got =
-            enter(world, MAY_READ_JOB, (Text){changed, whole.len}, &world->job,
-                  NULL, NULL);
+            authority_enter(world, MAY_READ_JOB, (Text){changed, whole.len},
+                            &world->job, NULL, NULL);
         assert_true(strncmp(got, "OK", 2) != 0);
     }
     free(changed);
     const size_t long_one = BEARER_BYTES_MAX + 1;
     char *much = calloc(1, long_one);
     assert_non_null(much);
-    assert_string_equal(enter(world, MAY_READ_JOB, (Text){much, long_one},
-                              &world->job, NULL, NULL),
+    assert_string_equal(authority_enter(world, MAY_READ_JOB,
+                                        (Text){much, long_one}, &world->job,
+                                        NULL, NULL),
                         "limit");
     free(much);
     token_free(proof);
@@ -754,15 +464,6 @@ int main(void)
         cmocka_unit_test(a_token_is_about_what_it_names),
         cmocka_unit_test(who_submitted_a_job_may_see_and_control_it),
         cmocka_unit_test(a_delegation_gives_what_it_says),
-        cmocka_unit_test(revocation_counts_for_what_was_let_in_before),
-        cmocka_unit_test(what_was_let_in_for_ones_own_is_not_for_others),
-        cmocka_unit_test(a_replay_is_seen_by_the_next_process_too),
-        cmocka_unit_test(one_revoked_before_it_came_is_not_let_in),
-        cmocka_unit_test(nobody_speaks_for_another),
-        cmocka_unit_test(time_counts_for_what_was_let_in_before),
-        cmocka_unit_test(remembers_no_more_than_it_may),
-        cmocka_unit_test(forgets_the_bearers_that_come_least),
-        cmocka_unit_test(many_ask_at_once_and_one_token_is_taken_once),
         cmocka_unit_test(refuses_what_is_no_container),
         cmocka_unit_test(nobody_gets_what_is_public),
         cmocka_unit_test(a_link_makes_one_session),
