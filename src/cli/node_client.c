@@ -400,8 +400,8 @@ Status node_try(struct node_client *client, const struct node_ask *ask,
     return status;
 }
 
-static int say_trouble(struct node_client *client, Status status,
-                       const struct error *err)
+int node_say_trouble(struct node_client *client, Status status,
+                     const struct error *err)
 {
     if (status == STATUS_CANCELLED)
         return cli_error(client->cli, EXIT_INTERRUPTED, "interrupted");
@@ -425,7 +425,7 @@ int node_ask(struct node_client *client, const struct node_ask *ask,
         status = node_try(client, ask, out, &err);
     }
     if (status != STATUS_OK)
-        return say_trouble(client, status, &err);
+        return node_say_trouble(client, status, &err);
     return out->status >= 400 ? node_refused(client, out) : EXIT_OK;
 }
 
@@ -492,21 +492,31 @@ int node_refused(struct node_client *client,
     return code;
 }
 
+int node_answer_value(struct node_client *client,
+                      const struct http_client_answer *answer,
+                      struct arena *arena, Value *out)
+{
+    struct error err = {0};
+    *out = value_null();
+    if (answer->status >= 400)
+        return node_refused(client, answer);
+    const Bytes body = arena_copy_bytes(arena, buffer_bytes(&answer->body));
+    if (body.len == 0 || dag_json_decode(body, arena, out, &err) == STATUS_OK)
+        return EXIT_OK;
+    return cli_error(client->cli, EXIT_TROUBLE,
+                     "what %.100s answers is not what a node of ipvm says: "
+                     "%s",
+                     client->url, err.message);
+}
+
 int node_ask_value(struct node_client *client, const struct node_ask *ask,
                    struct arena *arena, Value *out)
 {
     struct http_client_answer answer;
-    struct error err = {0};
-    int code = node_ask(client, ask, &answer);
-    const Bytes body = arena_copy_bytes(arena, buffer_bytes(&answer.body));
-    buffer_deinit(&answer.body);
     *out = value_null();
-    if (code != EXIT_OK || body.len == 0)
-        return code;
-    if (dag_json_decode(body, arena, out, &err) != STATUS_OK)
-        return cli_error(client->cli, EXIT_TROUBLE,
-                         "what %.100s answers is not what a node of ipvm "
-                         "says: %s",
-                         client->url, err.message);
-    return EXIT_OK;
+    int code = node_ask(client, ask, &answer);
+    if (code == EXIT_OK)
+        code = node_answer_value(client, &answer, arena, out);
+    buffer_deinit(&answer.body);
+    return code;
 }

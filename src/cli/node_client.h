@@ -68,12 +68,19 @@ int node_ask(struct node_client *client, const struct node_ask *ask,
 /* The same once, with a failure as a status: for those who try again. */
 Status node_try(struct node_client *client, const struct node_ask *ask,
                 struct http_client_answer *out, struct error *err);
+/* That there was no answer, in words; an exit code. */
+int node_say_trouble(struct node_client *client, Status status,
+                     const struct error *err);
 /* What an answer of 400 and above says, on stderr; its exit code. */
 int node_refused(struct node_client *client,
                  const struct http_client_answer *answer);
 /* The answer is DAG-JSON; it lives in `arena`. */
 int node_ask_value(struct node_client *client, const struct node_ask *ask,
                    struct arena *arena, Value *out);
+/* The same of an answer that is here. */
+int node_answer_value(struct node_client *client,
+                      const struct http_client_answer *answer,
+                      struct arena *arena, Value *out);
 
 /* A container with an invocation of `cmd` on this node, as text; `nonce` empty:
  * another one each time, and good for five minutes only; else the same, for

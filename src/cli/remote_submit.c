@@ -8,9 +8,11 @@
 #include "cli/block_input.h"
 #include "cli/field.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "content/walk.h"
 #include "ipld/car.h"
 #include "ipld/dag_json.h"
+#include "ipld/varint.h"
 #include "ucan/container.h"
 
 enum { ASKED_AT_ONCE = 5000 };
@@ -139,6 +141,8 @@ struct giving {
     size_t next;         /* of the cids */
     struct buffer ready; /* not yet given */
     size_t given;        /* of it */
+    uint64_t done, total;
+    struct bar bar;
     struct error err;
 };
 
@@ -149,11 +153,23 @@ static Status write_ready(void *context, Bytes bytes, struct error *err)
     return buffer_status(&giving->ready, "a section of a CAR", err);
 }
 
+/* A block was here a moment ago. */
+static Status check_block(struct giving *giving, const Cid *cid, Status status)
+{
+    char name[CID_TEXT_MAX];
+    if (status != STATUS_NOT_FOUND)
+        return status;
+    cid_to_text(cid, name);
+    return fail(&giving->err, status, "block %.64s was collected meanwhile",
+                name);
+}
+
 static Status make_ready(struct giving *giving)
 {
     struct block *block;
     const Cid *cid = &giving->cids->items[giving->next++];
-    TRY(store_get(giving->store, cid, &block, &giving->err));
+    TRY(check_block(giving, cid,
+                    store_get(giving->store, cid, &block, &giving->err)));
     const Status status = car_write_block(write_ready, giving, cid,
                                           block_bytes(block), &giving->err);
     block_unref(block);
@@ -175,11 +191,30 @@ static long give(void *context, void *data, size_t max)
     const size_t len = left < max ? left : max;
     memcpy(data, giving->ready.data + giving->given, len);
     giving->given += len;
+    giving->done += len;
+    bar_progress(&giving->bar, giving->done, giving->total);
     return (long)len;
 }
 
-static int send_car(struct node_client *client, struct giving *giving,
-                    const char *bearer, struct arena *arena, Value *answer)
+/* How long all of it will be, of which the header is ready. */
+static Status add_up(struct giving *giving)
+{
+    uint8_t varint[16];
+    giving->total = giving->ready.len;
+    for (size_t index = 0; index < giving->cids->count; index++) {
+        const Cid *cid = &giving->cids->items[index];
+        uint64_t len;
+        TRY(check_block(giving, cid,
+                        store_length(giving->store, cid, &len, &giving->err)));
+        len += cid->len;
+        giving->total += varint_write(len, varint) + len;
+    }
+    return STATUS_OK;
+}
+
+/* Gives it all, once: what is broken off is begun again by who asked. */
+static Status send_car(struct node_client *client, struct giving *giving,
+                       const char *bearer, struct http_client_answer *answer)
 {
     const struct node_ask ask = {
         .method = "POST",
@@ -187,10 +222,16 @@ static int send_car(struct node_client *client, struct giving *giving,
         .bearer = bearer,
         .type = "application/vnd.ipld.car",
         .read = give,
-        .read_len = UINT64_MAX,
+        .read_len = giving->total,
         .context = giving,
     };
-    return node_ask_value(client, &ask, arena, answer);
+    struct error err = {0};
+    const Status status = node_try(client, &ask, answer, &err);
+    bar_clear(&giving->bar);
+    // Where a block could not be read, that is the reason.
+    if (status != STATUS_OK && giving->err.status == STATUS_OK)
+        giving->err = err;
+    return status;
 }
 
 static int send_with_blocks(struct node_client *client,
@@ -198,16 +239,25 @@ static int send_with_blocks(struct node_client *client,
                             const struct cids *missing, const char *bearer,
                             struct arena *arena, Value *answer)
 {
-    struct giving giving = {.store = submission->store, .cids = missing};
-    const Cid *root = &submission->terms->workflow;
-    int code = EXIT_OK;
+    struct cli *cli = node_client_cli(client);
+    struct giving giving = {
+        .store = submission->store,
+        .cids = missing,
+        .bar = {.cli = cli, .name = "giving the node what it lacks"},
+    };
+    struct http_client_answer said = {0};
     buffer_init(&giving.ready, CAR_BLOCK_MAX + CAR_HEADER_MAX);
-    if (car_write_header(write_ready, &giving, root, 1, &giving.err) !=
-        STATUS_OK)
-        code = say_failed(node_client_cli(client), giving.err.status,
-                          &giving.err);
-    if (code == EXIT_OK)
-        code = send_car(client, &giving, bearer, arena, answer);
+    Status status = car_write_header(
+        write_ready, &giving, &submission->terms->workflow, 1, &giving.err);
+    if (status == STATUS_OK)
+        status = add_up(&giving);
+    if (status == STATUS_OK)
+        status = send_car(client, &giving, bearer, &said);
+    const int code =
+        status == STATUS_OK
+            ? node_answer_value(client, &said, arena, answer)
+            : node_say_trouble(client, giving.err.status, &giving.err);
+    buffer_deinit(&said.body);
     buffer_deinit(&giving.ready);
     return code;
 }
