@@ -249,6 +249,67 @@ static void one_after_the_other(void)
     world_close(&world);
 }
 
+/* --- Cancelling ---------------------------------------------------------- */
+
+static Cid endless(struct world *world, uint64_t number)
+{
+    struct workflow *workflow = workflow_new();
+    struct arena *arena = &workflow->arena;
+    struct task_draft draft = {.label = TEXT("spin"),
+                               .cmd = TEXT("/wasm/run")};
+    const Value module = value_link(&world->module);
+    const Value rounds = value_uint((uint64_t)1 << 60 | number);
+    const Value list = value_list(&rounds, 1);
+    struct error err = {0};
+    draft.args =
+        wasm_call_args(arena, &module, TEXT("integers"), &list, false);
+    bench_check(workflow_finish(workflow, &draft, 1, NULL, 0, NULL, &err),
+                &err);
+    struct store_batch *batch = store_batch_new(world->store);
+    bench_check(workflow_encode(workflow, put_block, batch, &err), &err);
+    store_commit_async(batch, NULL, NULL);
+    const Cid cid = workflow->cid;
+    workflow_free(workflow);
+    return cid;
+}
+
+static void cancelling(void)
+{
+    enum { ROUNDS = 30 };
+    struct world world = {0};
+    struct client client;
+    struct samples samples = {0};
+    struct node_stats stats;
+    world_open(&world);
+    client_init(&client, &world);
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        const struct job_terms terms = {.workflow = endless(&world, round)};
+        submit(&client, &terms);
+        do {
+            usleep(60 * 1000); // What the executor says is a little old.
+            node_stats(world.node, &stats);
+        } while (stats.tasks_running == 0);
+        const uint64_t start = clock_monotonic_ns();
+        const Hash job = client.answer.job;
+        client.told_ns = 0;
+        node_control(world.node, NODE_CANCEL, &job, NULL, on_told, &client);
+        pthread_mutex_lock(&client.lock);
+        while (client.told_ns == 0)
+            pthread_cond_wait(&client.news, &client.lock);
+        pthread_mutex_unlock(&client.lock);
+        bench_check(client.answer.status, &client.answer.error);
+        samples_add(&samples, client.told_ns - start);
+    }
+    bar_print_samples(
+        (struct bar){.name =
+                         "job cancelled, its task stopped and that durable",
+                     .unit = "ms",
+                     .target = 50,
+                     .p99_target = 50},
+        &samples);
+    world_close(&world);
+}
+
 /* --- Many ---------------------------------------------------------------- */
 
 struct crowd {
@@ -510,6 +571,8 @@ int main(int argc, char **argv)
     only = argc > 1 ? argv[1] : NULL;
     if (is_asked("one"))
         one_after_the_other();
+    if (is_asked("cancel"))
+        cancelling();
     if (is_asked("saturation"))
         saturation();
     if (is_asked("restart"))

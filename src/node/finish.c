@@ -69,8 +69,9 @@ static uint64_t back_off_ms(const struct job_facts *facts)
     if (retry->max_ms && wait > retry->max_ms)
         wait = retry->max_ms;
     random_bytes(&random, sizeof random);
-    return wait / 2 + (uint64_t)((double)(wait - wait / 2) *
-                                 ((double)random / (double)UINT32_MAX));
+    const uint64_t half = wait / 2;
+    return half + (uint64_t)((double)(wait - half) *
+                             ((double)random / (double)UINT32_MAX));
 }
 
 bool finish_retries(struct node *node, struct job *job, const char *message)

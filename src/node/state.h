@@ -332,7 +332,7 @@ void flights_wait(struct node *node);
 struct parcel *parcel_now(struct node *node);
 void parcel_send(struct node *node);
 /* An answer at once. */
-void answer(NodeTold *told, void *context, const struct node_answer *answer);
+void answer(NodeTold *told, void *context, const struct node_answer *what);
 void answer_refused(NodeTold *told, void *context, Status status,
                     const char *words, const Hash *id);
 

@@ -4,6 +4,7 @@
 #include "unit/node/jobs.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -385,6 +386,72 @@ static void a_long_journal_becomes_segments(void **state)
                      1);
 }
 
+struct seqs {
+    uint64_t at[4096];
+    size_t count, most;
+};
+
+static bool note_seq(void *context, uint64_t seq, Bytes event)
+{
+    struct seqs *seqs = context;
+    (void)event;
+    seqs->at[seqs->count++] = seq;
+    return seqs->count < seqs->most;
+}
+
+/* The events behind `after`, at most so many. */
+static struct seqs *seqs_behind(struct jobs *jobs, const Hash *job,
+                                uint64_t after, size_t most)
+{
+    struct seqs *seqs = HEAP_NEW(struct seqs);
+    struct error err = {0};
+    uint64_t last;
+    bool is_over;
+    seqs->most = most;
+    if (node_events(jobs->node, job, after, note_seq, seqs, &last, &is_over,
+                    &err) != STATUS_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(last, seqs->count ? seqs->at[seqs->count - 1] : after);
+    return seqs;
+}
+
+/* Whoever comes back with the last number he has had misses none. */
+static void events_go_on_behind_any_of_them(void **state)
+{
+    struct jobs *jobs = *state;
+    char manifest[8000] = "tasks:\n", line[80];
+    for (unsigned task = 0; task < 100; task++) {
+        snprintf(line, sizeof line,
+                 "  t%u: {run: numbers.wasm#add, args: [%u, 7]}\n", task,
+                 task);
+        strncat(manifest, line, sizeof manifest - strlen(manifest) - 1);
+    }
+    strncat(manifest, "  z: {run: numbers.wasm#spin, args: []}\n",
+            sizeof manifest - strlen(manifest) - 1);
+    const Hash job = jobs_submit(jobs, manifest).job;
+    for (unsigned round = 1; round <= 5; round++) {
+        while (jobs_count(jobs, &job, "\"task/finished\"") < round * 100)
+            usleep(1000);
+        assert_ok(jobs_control(jobs, NODE_SUSPEND_NOW, &job).status);
+        assert_ok(jobs_control(jobs, NODE_RESUME, &job).status);
+    }
+    assert_ok(jobs_control(jobs, NODE_CANCEL, &job).status);
+    struct seqs *all = seqs_behind(jobs, &job, 0, SIZE_MAX);
+    assert_true(all->count > 500);
+    for (size_t index = 0; index < all->count; index += 37) {
+        struct seqs *rest = seqs_behind(jobs, &job, all->at[index], SIZE_MAX);
+        assert_int_equal(rest->count, all->count - index - 1);
+        if (rest->count > 0)
+            assert_memory_equal(rest->at, all->at + index + 1,
+                                rest->count * sizeof *rest->at);
+        free(rest);
+        struct seqs *two = seqs_behind(jobs, &job, all->at[index], 2);
+        assert_true(two->count <= 2);
+        free(two);
+    }
+    free(all);
+}
+
 /* --- Views --------------------------------------------------------------- */
 
 struct listed {
@@ -520,6 +587,7 @@ int main(void)
         TEST(only_so_many_runs_are_in_memory),
         TEST(one_store_has_one_node),
         TEST(a_long_journal_becomes_segments),
+        TEST(events_go_on_behind_any_of_them),
         TEST(jobs_are_listed_by_state_and_name),
         TEST(a_graph_says_how_tasks_are),
         TEST(watchers_are_woken),
