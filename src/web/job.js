@@ -37,10 +37,13 @@ const TABS = [
 // jobView(id) → {element, title, go(tab, query), stop()}
 export function jobView(id, tab, query) {
   const element = el('article.job', {}, busy())
+  let isGone = false
   const self = {
     element,
     title: 'Job',
-    stop() {},
+    stop() {
+      isGone = true
+    },
     go(nextTab, nextQuery) {
       ;[tab, query] = [nextTab, nextQuery]
     },
@@ -51,6 +54,7 @@ export function jobView(id, tab, query) {
         getJson(jobPath(id)),
         getJson(jobPath(id, '/graph')),
       ])
+      if (isGone) return
       const open = new OpenJob(new Run(job, graph), element)
       self.title = job.name || short(id)
       self.go = (nextTab, nextQuery) => open.go(nextTab, nextQuery)
@@ -170,7 +174,6 @@ class OpenJob {
                 ?.focus({ preventScroll: true })
             },
             fork: (label) => this.fork(label),
-            canFork: () => true,
           })
     replace(this.side, this.panel?.element)
     this.panel?.focus()

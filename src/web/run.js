@@ -142,8 +142,13 @@ export class Run {
     if (kind === 'submitted') this.job.submitted = event.at
     if (kind === 'started') this.job.started ??= event.at
     if (isOver(state)) this.#over(event)
-    else delete this.job.ended
+    else this.#open()
     this.job.message = event.message
+  }
+
+  #open() {
+    delete this.job.ended
+    delete this.job.outputs
   }
 
   // What nobody asked for by now, nobody needs: the memo knew what awaits it.

@@ -12,7 +12,7 @@ import { cidLink, tree } from '/tree.js'
 
 const NEIGHBOURS_MAX = 60
 
-// taskView(run, index, {select, close, fork, canFork}) → {element, update()}
+// taskView(run, index, {select, close, fork}) → {element, update(), focus()}
 export function taskView(run, index, options) {
   const task = run.tasks[index]
   const title = el('h2', { tabindex: -1 }, task.label)
@@ -158,70 +158,66 @@ function cost(task) {
     : null
 }
 
-function more(run, task, { fork, canFork }) {
+function more(run, task, { fork }) {
   const below = el('div')
-  const explain = () =>
-    replace(
-      below,
-      section(
-        'Explain',
-        later(async () => {
-          const answer = await getJson(
-            jobPath(run.id, `/explain?task=${encodeURIComponent(task.label)}`),
-            { isExact: true },
-          )
-          const { verdict, why, trust, ...rest } = answer
-          return [
-            verdict && el('p', {}, el('strong', {}, verdict)),
-            why && el('p', {}, why),
-            trust && el('p', {}, trust),
-            tree(rest),
-          ]
-            .filter(Boolean)
-            .reduce((all, part) => {
-              all.append(part)
-              return all
-            }, el('div'))
-        }),
-      ),
-    )
-  const receipt = () =>
-    replace(
-      below,
-      section(
-        'Receipt',
-        later(async () => {
-          const answer = await getJson(jobPath(run.id, '/receipts'), {
-            isExact: true,
-          })
-          const list = Array.isArray(answer) ? answer : (answer.receipts ?? [])
-          const isMine = (one) =>
-            ['computation', 'result'].some(
-              (key) =>
-                cidOf(one[key]) !== '' &&
-                cidOf(one[key]) ===
-                  cidOf(key === 'result' ? task.result : task.comp),
-            )
-          const mine = list.filter(isMine)
-          return mine.length > 0
-            ? el('div', {}, mine.map(tree))
-            : el('p.faint', {}, 'There is no receipt for this task')
-        }),
-      ),
-    )
+  const show = (title, make) => () =>
+    replace(below, section(title, later(make)))
   return el(
     'section',
     {},
     el(
       'div.actions',
       {},
-      button('Explain', explain),
-      button('Receipt', receipt),
-      canFork() &&
-        button('Run again from here', () => fork(task.label), {
-          title: 'A new job that shares everything before this task',
-        }),
+      button(
+        'Explain',
+        show('Explain', () => explanation(run, task)),
+      ),
+      button(
+        'Receipt',
+        show('Receipt', () => receipts(run, task)),
+      ),
+      button('Run again from here', () => fork(task.label), {
+        title: 'A new job that shares everything before this task',
+      }),
     ),
     below,
   )
+}
+
+async function explanation({ id }, { label }) {
+  const path = jobPath(id, `/explain?task=${encodeURIComponent(label)}`)
+  const { verdict, why, trust, ...rest } = await getJson(path, {
+    isExact: true,
+  })
+  return el(
+    'div',
+    {},
+    verdict && el('p', {}, el('strong', {}, verdict)),
+    why && el('p', {}, why),
+    trust && el('p', {}, trust),
+    tree(rest),
+  )
+}
+
+// By what was computed; what is pending is sealed when the job's are asked for.
+async function receipts({ id }, task) {
+  const about = cidOf(task.comp) || cidOf(task.result)
+  const path = `/v1/receipts/${encodeURIComponent(about)}`
+  let found = about ? await receiptsAt(path) : []
+  if (about && found.length === 0) {
+    await getJson(jobPath(id, '/receipts'))
+    found = await receiptsAt(path)
+  }
+  return found.length > 0
+    ? el('div', {}, found.map(tree))
+    : el('p.faint', {}, 'There is no receipt for this task')
+}
+
+async function receiptsAt(path) {
+  try {
+    return (await getJson(path, { isExact: true })).receipts ?? []
+  } catch (error) {
+    if (error.status === 404) return []
+    throw error
+  }
 }

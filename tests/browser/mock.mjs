@@ -306,6 +306,10 @@ export class Mock {
         }),
       'POST jobs': () => this.#post(rest, body, answer),
       'GET jobs': () => this.#jobs(rest, query, ask, answer),
+      'GET receipts': () =>
+        json(answer, {
+          receipts: [{ outcome: 'ok', holds: true, receipt: link('receipt') }],
+        }),
       'GET inspect': () => {
         const { data, ...known } = this.blocks.get(rest[0]) ?? {}
         return known.cid
