@@ -11,7 +11,7 @@ struct node_watch {
     bool is_all;
     NodeWoken *woken;
     void *context;
-    struct node_watch *next;
+    struct node_watch *next, *prev; /* of one job's, or of all */
 };
 
 static struct node_watch **list_of(struct node *node, const Hash *id)
@@ -40,21 +40,27 @@ struct node_watch *node_watch(struct node *node, const Hash *job,
             list = list_of(node, job);
         }
         // Behind the first, whose key it is.
-        if (*list)
+        if (*list) {
+            watch->prev = *list;
             list = &(*list)->next;
+        }
     }
     watch->next = *list;
+    if (watch->next)
+        watch->next->prev = watch;
     *list = watch;
     pthread_mutex_unlock(&node->watch_lock);
     return watch;
 }
 
-static void unlink_watch(struct node_watch **list,
-                         const struct node_watch *watch)
+/* The first of a job's: its key goes with it, to the next. */
+static void hand_on(struct node *node, const struct node_watch *first)
 {
-    while (*list != watch)
-        list = &(*list)->next;
-    *list = watch->next;
+    struct node_watch *next = first->next;
+    map_remove(&node->watches, bytes_of(&first->id, sizeof(Hash)));
+    if (next)
+        *map_set(&node->watches, bytes_of(&next->id, sizeof(Hash)), NULL) =
+            (uint64_t)(uintptr_t)next;
 }
 
 void node_unwatch(struct node_watch *watch)
@@ -63,20 +69,14 @@ void node_unwatch(struct node_watch *watch)
         return;
     struct node *node = watch->node;
     pthread_mutex_lock(&node->watch_lock);
-    if (watch->is_all) {
-        unlink_watch(&node->watch_all, watch);
-    } else {
-        struct node_watch **list = list_of(node, &watch->id);
-        struct node_watch *first = *list;
-        unlink_watch(list, watch);
-        if (first == watch) { // The key goes with it.
-            first = *list;
-            map_remove(&node->watches, bytes_of(&watch->id, sizeof(Hash)));
-            if (first)
-                *map_set(&node->watches, bytes_of(&first->id, sizeof(Hash)),
-                         NULL) = (uint64_t)(uintptr_t)first;
-        }
-    }
+    if (watch->prev)
+        watch->prev->next = watch->next;
+    else if (watch->is_all)
+        node->watch_all = watch->next;
+    else
+        hand_on(node, watch);
+    if (watch->next)
+        watch->next->prev = watch->prev;
     pthread_mutex_unlock(&node->watch_lock);
     free(watch);
 }
