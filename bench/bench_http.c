@@ -367,7 +367,7 @@ static void measure_events(int line, const struct server *server,
 }
 
 static void measure_watchers(int line, const struct server *server,
-                             const char *job)
+                             const char *job, const char *sleeper)
 {
     static int lines[WATCHERS];
     char path[CID_TEXT_MAX + 40];
@@ -392,6 +392,8 @@ static void measure_watchers(int line, const struct server *server,
     snprintf(path, sizeof path, "/v1/jobs/%s", job);
     measure(line, "http_get_job_beside_10000_watchers", 0, TRIES, "GET", path,
             "");
+    measure(line, "http_submit_beside_10000_watchers", 0, TRIES, "POST",
+            "/v1/jobs?by=cid", sleeper);
     // Each is told of the job's end, and its stream ends.
     snprintf(path, sizeof path, "/v1/jobs/%s/cancel", job);
     const uint64_t start_ns = clock_monotonic_ns();
@@ -431,7 +433,8 @@ static void raise_limits(void)
 int main(void)
 {
     struct server server;
-    char body[1024], path[CID_TEXT_MAX + 60], workflow[CID_TEXT_MAX], job[CID_TEXT_MAX];
+    char body[1024], path[CID_TEXT_MAX + 60], workflow[CID_TEXT_MAX],
+        job[CID_TEXT_MAX];
     signal(SIGPIPE, SIG_IGN);
     raise_limits();
     key = secret_key_new(KEY_ED25519);
@@ -460,7 +463,7 @@ int main(void)
             "/v1/jobs?by=cid", body);
     field("job", job);
     measure_events(line, &server, job);
-    measure_watchers(line, &server, job);
+    measure_watchers(line, &server, job, body);
     close(line);
     server_stop(&server);
     secret_key_free(key);

@@ -27,9 +27,10 @@ static void wake_late(struct http *http, uint64_t now_ns)
     const bool all = atomic_load(&http->stops);
     for (struct waiter *waiter = ring->next; waiter != ring;
          waiter = waiter->next)
-        if (waiter->until_ns <= now_ns ||
-            (all && waiter->until_ns != UINT64_MAX))
-            request_wake(waiter->request);
+        if ((waiter->until_ns <= now_ns ||
+             (all && waiter->until_ns != UINT64_MAX)) &&
+            exchange_wakes(waiter->request))
+            MHD_resume_connection(waiter->request->own->connection);
 }
 
 static bool line_is_slow(const struct connection *line, uint64_t now_ns)
@@ -55,25 +56,66 @@ static void cut_slow(struct http *http, uint64_t now_ns)
         }
 }
 
+/* --- Bells --------------------------------------------------------------- */
+
+void clock_ring(struct request *request)
+{
+    struct http *http = request->http;
+    pthread_mutex_lock(&http->lock);
+    request->own->next_rung = http->rung;
+    http->rung = request;
+    pthread_cond_signal(&http->ticked);
+    pthread_mutex_unlock(&http->lock);
+}
+
+/* Nobody else resumes them, so they stay where they are until then. */
+static void resume_rung(struct http *http)
+{
+    struct request *request = http->rung;
+    http->rung = NULL;
+    pthread_mutex_unlock(&http->lock);
+    while (request) {
+        struct request *next = request->own->next_rung;
+        MHD_resume_connection(request->own->connection);
+        request = next;
+    }
+    pthread_mutex_lock(&http->lock);
+}
+
+/* --- The thread ---------------------------------------------------------- */
+
+/* Until `at_ns`, or somebody rings; without anybody, for as long as it takes. */
+static void rest(struct http *http, uint64_t at_ns)
+{
+    const struct timespec until = {
+        .tv_sec = (time_t)(at_ns / 1000000000),
+        .tv_nsec = (long)(at_ns % 1000000000),
+    };
+    http->clock_rests = http->waiters.next == &http->waiters &&
+                        http->connections.next == &http->connections;
+    if (http->clock_rests)
+        pthread_cond_wait(&http->ticked, &http->lock);
+    else
+        pthread_cond_timedwait(&http->ticked, &http->lock, &until);
+    http->clock_rests = false;
+}
+
 static void *tick(void *context)
 {
     struct http *http = context;
+    uint64_t next_ns = 0;
     pthread_mutex_lock(&http->lock);
     while (!http->clock_stops) {
-        if (http->waiters.next == &http->waiters &&
-            http->connections.next == &http->connections) {
-            pthread_cond_wait(&http->ticked, &http->lock);
-            continue;
-        }
         const uint64_t now_ns = clock_monotonic_ns();
-        wake_late(http, now_ns);
-        cut_slow(http, now_ns);
-        const uint64_t next_ns = now_ns + (uint64_t)TICK_MS * 1000000;
-        const struct timespec until = {
-            .tv_sec = (time_t)(next_ns / 1000000000),
-            .tv_nsec = (long)(next_ns % 1000000000),
-        };
-        pthread_cond_timedwait(&http->ticked, &http->lock, &until);
+        if (now_ns >= next_ns) {
+            wake_late(http, now_ns);
+            cut_slow(http, now_ns);
+            next_ns = now_ns + (uint64_t)TICK_MS * 1000000;
+        }
+        if (http->rung)
+            resume_rung(http);
+        else
+            rest(http, next_ns);
     }
     pthread_mutex_unlock(&http->lock);
     return NULL;
@@ -95,14 +137,19 @@ void clock_start(struct http *http)
 void clock_settle(struct http *http)
 {
     const struct timespec pause = {.tv_nsec = 1000000};
-    uint64_t suspended = 1;
+    const uint64_t until_ns =
+        clock_monotonic_ns() + (uint64_t)SETTLE_MS * 1000000;
+    bool is_settled = false;
     atomic_store(&http->stops, true);
-    while (suspended > 0) {
+    while (!is_settled) {
+        const uint64_t now_ns = clock_monotonic_ns();
         pthread_mutex_lock(&http->lock);
-        wake_late(http, clock_monotonic_ns());
-        suspended = http->suspended;
+        wake_late(http, now_ns);
+        const uint64_t suspended = http->suspended;
         pthread_mutex_unlock(&http->lock);
-        if (suspended > 0)
+        is_settled = suspended == 0 &&
+                     (atomic_load(&http->active) == 0 || now_ns > until_ns);
+        if (!is_settled)
             nanosleep(&pause, NULL);
     }
 }
@@ -116,6 +163,13 @@ void clock_stop(struct http *http)
     pthread_join(http->clock, NULL);
     pthread_cond_destroy(&http->ticked);
     pthread_mutex_destroy(&http->lock);
+}
+
+/* Under the lock. While it ticks, it sees what is new by itself. */
+static void wind_up(struct http *http)
+{
+    if (http->clock_rests)
+        pthread_cond_signal(&http->ticked);
 }
 
 /* --- Waits --------------------------------------------------------------- */
@@ -135,7 +189,7 @@ void clock_wait(struct request *request, uint64_t timeout_ms)
     waiter->next = ring;
     waiter->prev->next = waiter->next->prev = waiter;
     http->suspended++;
-    pthread_cond_signal(&http->ticked);
+    wind_up(http);
     pthread_mutex_unlock(&http->lock);
 }
 
@@ -158,7 +212,7 @@ void clock_line_opened(struct http *http, struct connection *line)
     line->prev = ring->prev;
     line->next = ring;
     line->prev->next = line->next->prev = line;
-    pthread_cond_signal(&http->ticked);
+    wind_up(http);
     pthread_mutex_unlock(&http->lock);
 }
 

@@ -8,11 +8,22 @@
 
 /* --- Waiting ------------------------------------------------------------- */
 
+bool exchange_wakes(struct request *request)
+{
+    return atomic_exchange(&request->own->state, EXCHANGE_WOKEN) ==
+           EXCHANGE_SUSPENDED;
+}
+
+/* Whoever tells ten thousand streams of an event only leaves their names. */
 void request_wake(struct request *request)
 {
-    struct request_private *own = request->own;
-    if (atomic_exchange(&own->state, EXCHANGE_WOKEN) == EXCHANGE_SUSPENDED)
-        MHD_resume_connection(own->connection);
+    const bool is_stream = atomic_load(&request->own->is_stream);
+    if (!exchange_wakes(request))
+        return;
+    if (is_stream)
+        clock_ring(request);
+    else
+        MHD_resume_connection(request->own->connection);
 }
 
 void exchange_runs(struct request *request)
@@ -63,6 +74,7 @@ static struct request *request_new(struct http *http,
         connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     whole->own.line = info->socket_context;
     atomic_fetch_add(&http->counts.requests, 1);
+    atomic_fetch_add(&http->active, 1);
     return request;
 }
 
@@ -83,9 +95,11 @@ void exchange_over(void *context, struct MHD_Connection *connection,
     if (request->own->response)
         MHD_destroy_response(request->own->response);
     buffer_deinit(&request->body);
+    atomic_fetch_sub(&http->collected, request->own->collected);
     arena_deinit(&request->arena);
     free(request);
     *slot = NULL;
+    atomic_fetch_sub(&http->active, 1);
 }
 
 /* Gives the answer away; the library answers MHD_NO if that is not possible. */
@@ -133,6 +147,29 @@ static enum MHD_Result drop_piece(struct request *request)
                                                                  : MHD_NO;
 }
 
+bool request_collect(struct request *request, Bytes piece, size_t max)
+{
+    struct http *http = request->http;
+    struct buffer *body = &request->body;
+    if (body->max == 0)
+        buffer_init(body, max);
+    if (atomic_fetch_add(&http->collected, piece.len) + piece.len >
+        COLLECTED_MAX) {
+        atomic_fetch_sub(&http->collected, piece.len);
+        respond_header(request, "Retry-After", TEXT("1"));
+        respond_problem(request, 503, "busy",
+                        "too many bodies come at once: try again");
+        return false;
+    }
+    request->own->collected += piece.len;
+    buffer_add_bytes(body, piece);
+    if (body->status == STATUS_OK)
+        return true;
+    respond_problem(request, 413, "body-too-large",
+                    "the body has more than %zu bytes", max);
+    return false;
+}
+
 static enum MHD_Result take_piece(struct request *request, Bytes piece)
 {
     struct request_private *own = request->own;
@@ -150,9 +187,7 @@ static enum MHD_Result take_piece(struct request *request, Bytes piece)
             ASSERT(own->has_answer);
         return MHD_YES;
     }
-    if (!request->body.data)
-        buffer_init(&request->body, (size_t)admit_body_max(request));
-    buffer_add_bytes(&request->body, piece);
+    (void)request_collect(request, piece, (size_t)admit_body_max(request));
     return MHD_YES;
 }
 

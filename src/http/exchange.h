@@ -28,7 +28,9 @@ enum {
                                   request, to the next one's headers */
     BODY_RATE_MIN = 1 << 10,   /* bytes a second of a body, after a grace of */
     BODY_GRACE_MS = 30000,
+    COLLECTED_MAX = 256 << 20, /* bytes of all bodies in memory */
     TICK_MS = 100,
+    SETTLE_MS = 2000, /* for answers to be taken when the server closes */
 };
 
 /* --- Who waits ----------------------------------------------------------- */
@@ -67,15 +69,18 @@ struct http {
     struct desk *desk;
     struct otlp *otlp; /* NULL: nobody wants traces */
     struct http_counts counts;
-    _Atomic bool stops; /* nobody may wait any more */
+    _Atomic bool stops;         /* nobody may wait any more */
+    _Atomic uint64_t active;    /* requests */
+    _Atomic uint64_t collected; /* bytes of bodies that are in memory */
 
     pthread_t clock;
     pthread_mutex_t lock; /* of what is below */
     pthread_cond_t ticked;
-    bool clock_stops;
+    bool clock_stops, clock_rests;
     struct waiter waiters;         /* ring */
     struct connection connections; /* ring */
     uint64_t suspended;            /* requests */
+    struct request *rung;          /* woken, to be resumed */
 };
 
 /* --- One request --------------------------------------------------------- */
@@ -95,13 +100,15 @@ struct request_private {
     int status;
     struct response_header *headers;
     bool has_answer, is_queued, is_begun, is_discarded;
-    uint64_t received; /* bytes of the body */
-    _Atomic int state; /* Exchange */
-    Step *step;        /* in place of the route's end() */
+    uint64_t received, collected; /* bytes of the body; in memory */
+    _Atomic int state;            /* Exchange */
+    Step *step;                   /* in place of the route's end() */
     uint64_t timeout_ms;
     struct waiter waiter;
     Pull *pull;
-    bool is_lean;              /* a stream that has given back its pages */
+    _Atomic bool is_stream;
+    bool is_lean; /* a stream that has given back its pages */
+    struct request *next_rung;
     char type[MEDIA_TYPE_MAX]; /* of the body */
 };
 
@@ -115,6 +122,9 @@ enum MHD_Result exchange(void *context, struct MHD_Connection *connection,
 void exchange_over(void *context, struct MHD_Connection *connection,
                    void **slot, enum MHD_RequestTerminationCode code);
 
+/* Marks it as woken; true: it is suspended, and the caller must see to it that
+ * it is resumed. Thread: any. */
+bool exchange_wakes(struct request *request);
 /* False: it was woken meanwhile, and so has to look again. */
 bool exchange_suspend(struct request *request, uint64_t timeout_ms);
 /* It goes on. */
@@ -123,9 +133,12 @@ void exchange_runs(struct request *request);
 /* --- clock.c: what happens by itself ------------------------------------- */
 
 void clock_start(struct http *http);
-/* From here on nobody may wait: wakes all, until none is suspended. */
+/* From here on nobody may wait: wakes all, until none is suspended and, for a
+ * while, until all have their answers. */
 void clock_settle(struct http *http);
 void clock_stop(struct http *http);
+/* It is suspended, and to be resumed soon. Thread: any. */
+void clock_ring(struct request *request);
 /* `timeout_ms` 0: until it is woken. */
 void clock_wait(struct request *request, uint64_t timeout_ms);
 void clock_forget(struct request *request);

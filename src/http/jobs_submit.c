@@ -127,15 +127,7 @@ bool jobs_submit_data(struct request *request, Bytes piece)
                         "there is no space for the body");
         return false;
     }
-    if (!request->body.data)
-        buffer_init(&request->body, ROUTE_BODY_SMALL);
-    buffer_add_bytes(&request->body, piece);
-    if (request->body.status == STATUS_OK)
-        return true;
-    respond_problem(request, 413, "body-too-large",
-                    "a submission without blocks has at most %d bytes",
-                    ROUTE_BODY_SMALL);
-    return false;
+    return request_collect(request, piece, ROUTE_BODY_SMALL);
 }
 
 /* --- By the owner -------------------------------------------------------- */

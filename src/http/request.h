@@ -96,6 +96,10 @@ bool request_job(struct request *request, Hash *out);
 /* params[index] as a CID; false, with a problem as the answer. */
 bool request_cid(struct request *request, unsigned index, Cid *out);
 
+/* For data(): adds a piece to `body`, at most `max` bytes in all. False: it has
+ * answered; also when the bodies of all requests take too much. */
+bool request_collect(struct request *request, Bytes piece, size_t max);
+
 /* --- Waiting ------------------------------------------------------------- */
 
 /* From any thread: its step is called again, on a thread of the server. Must

@@ -227,6 +227,7 @@ RequestStep respond_stream(struct request *request, Pull *pull)
         MHD_SIZE_UNKNOWN, STREAM_CHUNK, stream_some, request, NULL);
     ASSERT(response);
     own->pull = pull;
+    atomic_store(&own->is_stream, true);
     MHD_add_response_header(response, "Content-Type", "text/event-stream");
     for (size_t index = 0; index < sizeof of_streams / sizeof *of_streams;
          index++)

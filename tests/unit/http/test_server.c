@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "http/server.h"
 #include "task/computation.h"
 
 struct world {
@@ -335,6 +336,17 @@ static void watch_all(int lines[WATCHERS], const char *job)
         assert_true(hears(lines[i], "event: submitted"));
 }
 
+/* Until the server has begun so many. */
+static void wait_for_requests(uint64_t count)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    struct server_counts counts = {0};
+    while (counts.requests < count) {
+        nanosleep(&pause, NULL);
+        server_count(world.http, &counts);
+    }
+}
+
 static void all_who_watch_are_told_of_the_end(void **state)
 {
     char job[CID_TEXT_MAX];
@@ -384,6 +396,7 @@ static void a_server_that_closes_lets_go_who_waits(void **state)
     open_world();
     sleeping_job(job);
     watch_all(lines, job);
+    wait_for_requests(WATCHERS);
     close_world();
     for (int i = 0; i < WATCHERS; i++) {
         if (i % 2 == 0) // An answer, if not the one that was waited for.
