@@ -412,18 +412,23 @@ static void tick_socket(struct connection *connection, uint64_t now_ns)
     }
 }
 
+/* It has had long enough for what is to be done now. */
+static bool is_too_late(const struct connection *connection, uint64_t now_ns)
+{
+    const uint64_t written_ms = ms_since(connection->wrote_ns, now_ns);
+    if (left_to_write(connection) > 0)
+        return written_ms > WRITE_TIMEOUT_MS;
+    if (connection->is_shut)
+        return written_ms > LINGER_MS;
+    return (connection->state == READS_HEAD ||
+            connection->state == READS_BODY) &&
+           ms_since(connection->began_ns, now_ns) > REQUEST_TIMEOUT_MS;
+}
+
 void connection_tick(struct connection *connection, uint64_t now_ns)
 {
-    if (connection->is_gone)
-        return;
-    const uint64_t written_ms = ms_since(connection->wrote_ns, now_ns);
-    if (left_to_write(connection) > 0 && written_ms > WRITE_TIMEOUT_MS)
+    if (is_too_late(connection, now_ns))
         connection->is_gone = true;
-    else if (connection->is_shut && written_ms > LINGER_MS)
-        connection->is_gone = true;
-    else if (connection->state == IS_SOCKET)
+    else if (connection->state == IS_SOCKET && !connection->is_gone)
         tick_socket(connection, now_ns);
-    else if (connection->state != IS_ENDING &&
-             ms_since(connection->began_ns, now_ns) > REQUEST_TIMEOUT_MS)
-        connection->is_gone = true;
 }

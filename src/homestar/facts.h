@@ -8,8 +8,8 @@
 
 /* {"healthy": bool}: can the store be read? */
 Value facts_health(struct node *node, struct arena *arena);
-/* {"metrics": [{"metric_type": "gauge", "metric_name", "help",
- *               "data": [{"type": "metric", "labels": null, "value": text}]}]} */
+/* {"metrics": [{"metric_type": "gauge", "metric_name", "help", "data": [
+ *     {"type": "metric", "labels": null, "value": text}]}]} */
 Value facts_metrics(struct node *node, Text prefix, struct arena *arena);
 /* {"static": {"peer_id"},
  *  "dynamic": {"listeners": [text], "connections": {}}} */

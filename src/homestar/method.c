@@ -172,7 +172,7 @@ static void answer_batch(struct connection *connection,
         out->data[out->len - 1] = ']';
 }
 
-void method_answer(struct connection *connection, Bytes bytes,
+void method_answer(struct connection *connection, Bytes text,
                    struct buffer *out)
 {
     struct arena arena = {0};
@@ -180,7 +180,7 @@ void method_answer(struct connection *connection, Bytes bytes,
     struct error error = {0};
     const Value nobody = value_null();
     int code;
-    if (rpc_read(bytes, &arena, &message, &code, &error) != STATUS_OK)
+    if (rpc_read(text, &arena, &message, &code, &error) != STATUS_OK)
         rpc_write_error(out, &nobody, code, text_of(error.message));
     else if (message.is_batch)
         answer_batch(connection, &message, &arena, out);

@@ -104,7 +104,7 @@ bool connection_has_room(const struct connection *connection);
 
 /* Answers what stands in a message: appends to `out`, nothing if nothing is to
  * be answered now. */
-void method_answer(struct connection *connection, Bytes message,
+void method_answer(struct connection *connection, Bytes text,
                    struct buffer *out);
 /* What GET of this path is, or NULL. */
 const char *method_of_path(Text path);

@@ -113,8 +113,17 @@ static void end(struct subscription *subscription)
 
 void subscription_end_all(struct connection *connection)
 {
-    while (connection->subscriptions)
-        end(connection->subscriptions);
+    struct subscription *each = connection->subscriptions;
+    connection->subscriptions = NULL;
+    connection->subscription_count = 0;
+    while (each) {
+        struct subscription *next = each->next;
+        each->next = NULL;
+        each->connection = NULL;
+        if (!each->is_in_flight)
+            release(each);
+        each = next;
+    }
 }
 
 bool subscription_end(struct connection *connection, Text id)

@@ -166,12 +166,13 @@ static Status take_portion(struct store *store, struct portion *portion,
     const Bytes first = arena_copy_bytes(&portion->arena, from);
     portion->looked_at = portion->row_count = 0;
     portion->is_last = true;
-    portion->transaction = &transaction;
     portion->err = err;
     TRY(tables_read(store->tables, &transaction, err));
+    portion->transaction = &transaction;
     Status status = transaction_walk_from(&transaction, portion->table, first,
                                           take, portion, err);
     transaction_end(&transaction);
+    portion->transaction = NULL;
     // Who wants a page has it by now; who wants more is given more at once.
     portion->max = PORTION_JOBS;
     return status == STATUS_OK ? portion->status : status;

@@ -37,9 +37,9 @@ void store_batch_job(struct store_batch *batch, const struct job_row *row);
 void store_batch_job_remove(struct store_batch *batch, const Hash *id,
                             int64_t submitted_ms);
 /* Events from number `first` on. Each: length of its item (4 bytes), number
- * (8), both little-endian; a DAG-CBOR item. What they link stays as long as they
- * do, so that results that a job finished are hits for it in a year; a segment
- * that replaces them has to link it, too. */
+ * (8), both little-endian; a DAG-CBOR item. What they link stays as long as
+ * they do, so that results that a job finished are hits for it in a year; a
+ * segment that replaces them has to link it, too. */
 void store_batch_journal(struct store_batch *batch, const Hash *id,
                          int64_t submitted_ms, uint64_t first, Bytes events);
 /* Rows that begin before number `below`: they are in a segment now. */
