@@ -20,13 +20,11 @@ static const struct command *const running[] = {
 };
 
 static const struct command *const node[] = {
-    &node_command,    &submit_command,
-    &jobs_command,    &job_command,
-    &watch_command,   &logs_command,
-    &suspend_command, &resume_command,
-    &cancel_command,  &retry_command,
-    &fork_command,    &quota_command,
-    &invite_command,  NULL,
+    &node_command,    &submit_command, &jobs_command,
+    &job_command,     &watch_command,  &logs_command,
+    &suspend_command, &resume_command, &cancel_command,
+    &retry_command,   &fork_command,   &quota_command,
+    &invite_command,  &bearer_command, NULL,
 };
 
 static const struct command *const content[] = {

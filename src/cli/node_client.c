@@ -39,6 +39,7 @@ struct node_client {
     Did self; /* the key's */
     struct token *proofs[PROOFS_MAX];
     size_t proof_count;
+    int64_t lifetime_s; /* of invocations */
 };
 
 static volatile sig_atomic_t interrupts;
@@ -72,6 +73,11 @@ const Did *node_client_did(const struct node_client *client)
 bool node_client_shares_store(const struct node_client *client)
 {
     return client->is_ours;
+}
+
+void node_client_set_lifetime(struct node_client *client, int64_t seconds)
+{
+    client->lifetime_s = seconds;
 }
 
 /* --- Which node ---------------------------------------------------------- */
@@ -244,7 +250,7 @@ int node_mint(struct node_client *client, Text cmd, const Value *args,
         .nonce = nonce.len > 0 ? nonce : (Bytes){0},
         // The owner's with a nonce is the same for ever, others' for a day.
         .has_exp = nonce.len == 0 || !is_owner,
-        .exp = nonce.len == 0 ? now_s + INVOCATION_S
+        .exp = nonce.len == 0 ? now_s + client->lifetime_s
                               : (now_s / DAY_S + 1) * DAY_S,
     };
     const Status status = mint(client, &claims, out, &err);
@@ -278,6 +284,7 @@ int node_client_open(struct cli *cli, struct node_client **out)
     struct node_client *client = HEAP_NEW(struct node_client);
     client->cli = cli;
     client->http = http_client_new();
+    client->lifetime_s = INVOCATION_S;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN); // Writing says so.

@@ -38,6 +38,8 @@ const Did *node_client_did(const struct node_client *client);
 /* The node has our own store open: what is in it, it has. */
 bool node_client_shares_store(const struct node_client *client);
 bool node_client_interrupted(void);
+/* How long invocations are good from now on; five minutes unless said. */
+void node_client_set_lifetime(struct node_client *client, int64_t seconds);
 
 struct node_ask {
     const char *method; /* "GET" */
@@ -83,7 +85,7 @@ int node_answer_value(struct node_client *client,
                       struct arena *arena, Value *out);
 
 /* A container with an invocation of `cmd` on this node, as text; `nonce` empty:
- * another one each time, and good for five minutes only; else the same, for
+ * another one each time, and good for some minutes only; else the same, for
  * ever or, of others than the owner, for the day. */
 int node_mint(struct node_client *client, Text cmd, const Value *args,
               Bytes nonce, struct buffer *out);

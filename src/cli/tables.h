@@ -7,6 +7,7 @@
 
 extern const struct command add_command;
 extern const struct command backup_command;
+extern const struct command bearer_command;
 extern const struct command block_command;
 extern const struct command block_rm_command;
 extern const struct command cancel_command;

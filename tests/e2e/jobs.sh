@@ -257,6 +257,22 @@ expect "without the quota" ipvm quota rm carol
 expect_code 5 "  she may not" ipvm submit small.yaml "${there[@]}" --quota carol
 expect_error 'quota'
 
+expect "a token for a program" ipvm bearer /node/read --for 1h
+cat > ask.py << 'END'
+import sys, urllib.error, urllib.request
+request = urllib.request.Request(sys.argv[1], headers={"Authorization": "Bearer " + sys.argv[2]})
+try:
+    print(urllib.request.urlopen(request).status)
+except urllib.error.HTTPError as error:
+    print(error.code)
+END
+expect "  lets it in" python3 ask.py "$url/metrics" "$(last)"
+expect_output 200
+expect "  to nothing else" python3 ask.py "$url/v1/jobs/$id" "$("$IPVM" bearer /job/read --job "$once")"
+expect_output 403
+expect_code 2 "not for longer than an hour" ipvm bearer /node/read --for 2h
+expect_code 2 "nor for no command" ipvm bearer node
+
 # --- Killed in the middle ------------------------------------------------------
 
 "$ROOT/examples/primes/make-manifest.sh" 64 50000 | sed "s#\./primes.wasm#$primes#" > graph.yaml
