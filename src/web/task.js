@@ -4,7 +4,7 @@
 
 import { cidOf, getJson, jobPath } from '/api.js'
 import { button, el, replace, say } from '/dom.js'
-import { bytes, count, duration } from '/format.js'
+import { bytes, count, duration, time } from '/format.js'
 import { inspect, later, resultView, valueOf, valueView } from '/result.js'
 import { TASK_STATES } from '/run.js'
 import { logLine } from '/logs.js'
@@ -209,8 +209,38 @@ async function receipts({ id }, task) {
     found = await receiptsAt(path)
   }
   return found.length > 0
-    ? el('div', {}, found.map(tree))
+    ? el('div', {}, found.map(receiptView))
     : el('p.faint', {}, 'There is no receipt for this task')
+}
+
+// What it says and whether that holds, then all of it.
+function receiptView(receipt) {
+  const { holds, outcome, issuer, at, checks = [] } = receipt
+  const mark = (ok) =>
+    el('span', { class: ok ? 'good' : 'bad' }, ok ? '✓ ' : '✕ ')
+  return el(
+    'div',
+    {},
+    facts([
+      [
+        'Holds',
+        holds !== undefined &&
+          el('span', {}, mark(holds), holds ? 'yes' : 'no'),
+      ],
+      ['Outcome', outcome],
+      ['Issuer', issuer && el('code', {}, issuer)],
+      ['Made', at && time(Number(at) * 1000)],
+      ['Receipt', receipt.receipt && cidLink(cidOf(receipt.receipt))],
+    ]),
+    el(
+      'ul.checks',
+      {},
+      checks.map(({ check, ok, words }) =>
+        el('li', {}, mark(ok), check, words && `: ${words}`),
+      ),
+    ),
+    el('details', {}, el('summary', {}, 'All of it'), tree(receipt)),
+  )
 }
 
 async function receiptsAt(path) {

@@ -146,7 +146,7 @@ await test('a run clicked through: graph, task, picture, inputs, explain', async
   await page.getByRole('button', { name: 'Explain' }).click()
   await page.getByText('known by its recipe').waitFor()
   await page.getByRole('button', { name: 'Receipt' }).click()
-  await page.getByText('holds').waitFor()
+  await page.getByText('Holds', { exact: true }).waitFor()
   await picture(page, 'task')
 })
 await test('it moves on live', async () => {
