@@ -299,6 +299,20 @@ check: ## every test: units, property, simulation, corpus, end to end
 	  $(patsubst $(B)/%,$(BUILD)/debug/%,$(TESTS) $(REPLAYS)) \
 	  $(TSAN_TESTS:%=$(BUILD)/tsan/%) $(SCRIPTS)
 
+.PHONY: torture soak
+TORTURE_SECONDS ?= 3600
+SOAK_JOBS ?= 1000000
+torture: guests ## a node in a bad world, for an hour (TORTURE_SECONDS=N, SEED=N)
+	+@$(MAKE) --no-print-directory MODE=release B=$(BUILD)/release all \
+	  bench/guests/loop.wasm
+	@python3 tests/torture/torture.py --ipvm $(BUILD)/release/ipvm \
+	  --seconds $(TORTURE_SECONDS) $(SEED:%=--seed %)
+
+soak: guests ## a million tiny jobs through one node (SOAK_JOBS=N)
+	+@$(MAKE) --no-print-directory MODE=release B=$(BUILD)/release all \
+	  bench/guests/loop.wasm
+	@python3 tests/torture/soak.py --ipvm $(BUILD)/release/ipvm --jobs $(SOAK_JOBS)
+
 check-fresh: ## make demo in a clone without history, with an empty home
 	@tools/check-fresh.sh
 
