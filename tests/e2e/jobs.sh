@@ -128,6 +128,13 @@ expect "--once makes one of two" ipvm submit --once tuesday "$primes" count 0 77
 once=$(last)
 expect "  the second time, too" ipvm submit --once tuesday "$primes" count 0 77
 expect_output "$once"
+pids=()
+for _ in {1..6}; do
+    "$IPVM" submit --once together "$primes" count 0 79 >> together &
+    pids+=($!)
+done
+wait "${pids[@]}"
+expect_true "  or of six at the same time" test "$(sort together | uniq -c | awk '{print $1}')" = 6
 expect "  with other terms it is another" ipvm submit --once tuesday --priority 3 "$primes" count 0 77
 expect_true "  job" test "$(last)" != "$once"
 expect "one that comes later" ipvm submit --in 1h "$primes" count 0 78
@@ -318,8 +325,18 @@ expect_true "  node.json is gone" test ! -e "$IPVM_STORE/node.json"
 start_node "$IPVM_STORE"
 expect_true "  and the job goes on" until_state "$running" running
 "$IPVM" cancel -q "$running" > "$OUT" 2>&1
+expect "a job that is open" ipvm submit --in 1h "$primes" count 0 81
+open=$(last)
+expect "a backup while the node runs" ipvm backup -q jobs.backup
 stop_node INT
 expect_true "SIGINT, too" test $? -eq 0
+expect "it is restored" ipvm restore -q jobs.backup --store restored
+cp -r "$IPVM_STORE/keys" restored/
+start_node restored
+expect "  a node goes on with its jobs" ipvm job -q "$open" --store restored
+expect_output queued
+expect "  and knows what is over" ipvm watch "$id" --store restored
+stop_node TERM
 
 # --- A full queue --------------------------------------------------------------
 
