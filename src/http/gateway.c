@@ -165,7 +165,7 @@ static void add_disposition(struct request *request, const char *kind,
 {
     struct buffer plain, escaped;
     buffer_init(&plain, REQUEST_URL_MAX);
-    buffer_init(&escaped, 3 * REQUEST_URL_MAX);
+    buffer_init(&escaped, (size_t)3 * REQUEST_URL_MAX);
     for (size_t index = 0; index < name.len; index++) {
         const char letter = name.data[index];
         const bool is_safe = is_plain_letter(letter);

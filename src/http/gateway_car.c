@@ -130,7 +130,7 @@ static long pull_car(struct request *request, uint64_t at, void *out,
         if (sending->piece.len == 0 && next_piece(sending) != STATUS_OK)
             return PULL_BROKEN;
         const size_t left = sending->piece.len;
-        if (left == 0)
+        if (left == 0 || !sending->piece.data)
             break;
         const size_t count = left < max - len ? left : max - len;
         memcpy(room + len, sending->piece.data, count);

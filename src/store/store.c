@@ -176,7 +176,7 @@ Status store_get(struct store *store, const Cid *cid, struct block **out,
 /* How much was copied. */
 static size_t copy_part(Bytes bytes, uint64_t offset, uint8_t *out, size_t len)
 {
-    if (offset >= bytes.len)
+    if (!bytes.data || offset >= bytes.len)
         return 0;
     const Bytes part = bytes_from(bytes, (size_t)offset);
     if (len > part.len)
