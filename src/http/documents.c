@@ -37,7 +37,7 @@ static const char introduction[] =
     "here can do that, 429 too many (with `Retry-After`), 500 trouble here, "
     "507 no space.\n\n"
     "**Bounds.** An URL has at most 8 KiB, headers 24 KiB together, a body 1 "
-    "MiB or, where it says so, the\nconfiguration's `body-max`. An address "
+    "MiB or, where it says so, the\nconfiguration's `body_max`. An address "
     "that is not this machine has a number of connections and of\nrequests a "
     "second. Headers must come within 15 s, a body at 1 KiB a second or "
     "more after 30 s; a\nconnection without a request is closed after 60 s. "
@@ -112,7 +112,7 @@ static void add_route(struct buffer *out, const struct route *route)
                       param->about);
     for (const char *const *body = route->bodies; body && *body; body++)
         buffer_format(out, "- takes `%s`%s\n", *body,
-                      route->body_is_large ? ", up to `body-max`" : "");
+                      route->body_is_large ? ", up to `body_max`" : "");
     for (const struct route_answer *answer = route->answers;
          answer && answer->status; answer++)
         buffer_format(out, "- %d%s%s%s %s\n", answer->status,

@@ -27,6 +27,7 @@ struct followed {
     struct node_watch *watch;
     struct span_job job;
     uint64_t after;
+    bool is_named;
 };
 
 struct otlp {
@@ -185,10 +186,28 @@ static bool take_event(void *context, uint64_t seq, Bytes bytes)
     return otlp->span_count < SPANS_MAX;
 }
 
+/* Its workflow's, if that has one. */
+static void find_name(struct otlp *otlp, struct followed *followed)
+{
+    struct arena arena = {0};
+    struct span_job *job = &followed->job;
+    Value value;
+    followed->is_named = true;
+    if (node_job(otlp->node, &job->id, &arena, &value, NULL) == STATUS_OK) {
+        const Value *name = value_get(&value, TEXT("name"));
+        if (name && name->kind == VALUE_TEXT &&
+            name->text.len < sizeof job->name)
+            memcpy(job->name, name->text.data, name->text.len);
+    }
+    arena_deinit(&arena);
+}
+
 static void take_news(struct otlp *otlp, struct followed *followed)
 {
     bool is_over = false, is_full = true;
     Status status = STATUS_OK;
+    if (!followed->is_named)
+        find_name(otlp, followed);
     while (is_full && status == STATUS_OK) {
         uint64_t last = followed->after;
         status = node_events(otlp->node, &followed->job.id, followed->after,
@@ -245,16 +264,17 @@ static void *serve(void *context)
         .states = 1U << JOB_QUEUED | 1U << JOB_RUNNING | 1U << JOB_SUSPENDED,
         .count_max = 1000,
     };
+    struct followed *followed;
     bool stops = false;
     // Those that cannot be listed are not traced; the node goes on.
     IGNORE(node_jobs(otlp->node, &open, follow_open, otlp, NULL));
-    while (!stops) {
-        struct followed *followed = wait_news(otlp, &stops);
+    do {
+        followed = wait_news(otlp, &stops);
         if (followed)
             take_news(otlp, followed);
         if (otlp->span_count > 0 && clock_monotonic_ns() >= otlp->export_at_ns)
             export_spans(otlp);
-    }
+    } while (followed || !stops);
     export_spans(otlp);
     return NULL;
 }

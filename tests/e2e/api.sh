@@ -39,7 +39,18 @@ get() {
     cp body "$OUT"
     if [[ $status == "$wanted" ]]; then ok "$what"; else not_ok "$what" "status $status, expected $wanted"; fi
 }
-json() { python3 -c 'import json, sys; print(eval(sys.argv[1], {"it": json.load(open("body"))}))' "$1"; }
+# One process for all questions about bodies.
+coproc JSON { exec python3 -u -c '
+import json, sys
+for question in sys.stdin:
+    try: print(eval(question, {"it": json.load(open("body"))}))
+    except Exception as error: print(repr(error))'; }
+json() {
+    local said
+    echo "$1" >&"${JSON[1]}"
+    read -r said <&"${JSON[0]}"
+    echo "$said"
+}
 # is EXPRESSION VALUE: of the last answer.
 is() { expect_true "  $1 is $2" test "$(json "$1")" = "$2"; }
 problem() { is 'it["name"]' "$1"; expect_true "  as a problem" grep -qi '^content-type: application/problem+json' head; }
@@ -248,6 +259,37 @@ get 201 "another link" -X POST /v1/invitations
 get 204 "a session ends" -X DELETE /v1/session
 get 401 "and is over" /v1/node
 stop_node
+
+# --- Traces ------------------------------------------------------------------
+cat > collector.py << 'END'
+import http.server, json
+class Collector(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        for resource in body["resourceSpans"]:
+            for scope in resource["scopeSpans"]:
+                for span in scope["spans"]:
+                    print(span["traceId"], span.get("parentSpanId"), span["name"], flush=True)
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *words): pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Collector)
+print(server.server_port, flush=True)
+server.serve_forever()
+END
+python3 collector.py > spans &
+collector=$!
+until [[ -s spans ]]; do sleep 0.05; done
+start_node --set "otlp=http://127.0.0.1:$(head -n 1 spans)/v1/traces"
+curl -s -o /dev/null -c jar -H 'Content-Type: application/json' -d "{\"token\": \"$TOKEN\"}" "$URL/v1/session"
+trace=4bf92f3577b34da6a3ce929d0e0e4736
+sed "s/^  sum:.*/  more: {run: $module#count, args: [0, 3000]}/" work.yaml > traced.yaml
+get 201 "a job is traced" -H "traceparent: 00-$trace-00f067aa0ba902b7-01" \
+    -H 'Content-Type: application/yaml' --data-binary @traced.yaml '/v1/jobs?wait=20'
+stop_node
+kill "$collector"
+expect_true "a collector is told of it, below its parent" grep -qx "$trace 00f067aa0ba902b7 primes" spans
+expect_true "and of its tasks" grep -qx "$trace [0-9a-f]* more" spans
 
 # --- Who is slow, and who is greedy ------------------------------------------
 start_node --set body_max=1MiB
