@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bench_gate.c - what it costs to be let in: a bearer that comes again, a new
- * one, one that is taken once; a submission of three tasks by a delegation with
- * policies and by the owner; a task asked again before it runs; a quota. */
+ * one, one that is taken once; a submission of three tasks and of ten thousand
+ * by a delegation with policies, and by the owner; a task asked again before it
+ * runs; a quota. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,7 +16,13 @@
 #include "task/reserved.h"
 #include "ucan/container.h"
 
-enum { TRIES = 1000, DURABLE_TRIES = 200, STEPS = 3 };
+enum {
+    TRIES = 1000,
+    DURABLE_TRIES = 200,
+    STEPS = 3,
+    MANY_TASKS = 10000,
+    MANY_TRIES = 20
+};
 
 struct world {
     struct arena arena;
@@ -59,16 +66,16 @@ static Status keep_block(void *context, const Cid *cid, Bytes block,
 }
 
 /* Each awaits the one before it. */
-static void make_workflow(struct world *world)
+static Cid make_workflow(struct world *world, size_t count)
 {
-    static const Text labels[STEPS] = {TEXT_INIT("a"), TEXT_INIT("b"),
-                                       TEXT_INIT("c")};
     struct workflow *workflow = workflow_new();
     struct store_batch *batch = store_batch_new(world->store);
-    struct task_draft drafts[STEPS] = {0};
+    struct task_draft *drafts = heap_array(count, sizeof *drafts);
+    Text *labels = heap_array(count, sizeof *labels);
     struct error err = {0};
     const Value module = value_link(&world->module);
-    for (size_t index = 0; index < STEPS; index++) {
+    for (size_t index = 0; index < count; index++) {
+        labels[index] = arena_format(&workflow->arena, "t%zu", index);
         Value *first = ARENA_NEW(&workflow->arena, Value);
         *first = index == 0 ? value_uint(1)
                             : promise_make(&workflow->arena, BRANCH_OK,
@@ -80,13 +87,16 @@ static void make_workflow(struct world *world)
             wasm_call_args(&workflow->arena, &module, TEXT("f"), &args, false);
     }
     bench_check(
-        workflow_finish(workflow, drafts, STEPS, NULL, 0, world->store, &err),
+        workflow_finish(workflow, drafts, count, NULL, 0, world->store, &err),
         &err);
     bench_check(workflow_encode(workflow, keep_block, batch, &err), &err);
     bench_check(store_commit(batch, &err), &err);
     store_batch_free(batch);
-    world->workflow = workflow->cid;
+    const Cid cid = workflow->cid;
     workflow_free(workflow);
+    free(drafts);
+    free(labels);
+    return cid;
 }
 
 /* --- The node and its guest ---------------------------------------------- */
@@ -102,7 +112,7 @@ static void open_world(struct world *world)
     did_of(secret_key_public(world->node_key), &world->node);
     did_of(secret_key_public(world->key), &world->did);
     cid_of(CODEC_RAW, text_bytes(TEXT("module")), &world->module);
-    make_workflow(world);
+    world->workflow = make_workflow(world, STEPS);
     bench_check(gate_open(world->store, world->node_key, &world->config, NULL,
                           NULL, &world->gate, &err),
                 &err);
@@ -205,12 +215,13 @@ static void bench_enter(struct world *world)
 
 /* --- Submissions --------------------------------------------------------- */
 
-static void bench_submission(struct world *world)
+static void bench_submission(struct world *world, const Cid *workflow,
+                             size_t tries, const struct bar *bar)
 {
     struct samples samples = {0};
-    const Value args = value_map1(&world->arena, TEXT("workflow"),
-                                  value_link(&world->workflow));
-    for (size_t index = 0; index < TRIES; index++) {
+    const Value args =
+        value_map1(&world->arena, TEXT("workflow"), value_link(workflow));
+    for (size_t index = 0; index < tries; index++) {
         const Text text =
             pack(world, CONTAINER_RAW, TEXT("/workflow/run"), &args);
         struct submission *submission;
@@ -223,11 +234,20 @@ static void bench_submission(struct world *world)
         samples_add(&samples, clock_monotonic_ns() - start_ns);
         submission_free(submission);
     }
-    bar_print_samples((struct bar){.name = "gate_submission_3_tasks",
+    bar_print_samples(*bar, &samples);
+}
+
+static void bench_submissions(struct world *world)
+{
+    const Cid big = make_workflow(world, MANY_TASKS);
+    bench_submission(world, &world->workflow, TRIES,
+                     &(struct bar){.name = "gate_submission_3_tasks",
                                    .unit = "us",
                                    .target = 250,
-                                   .p99_target = 1000},
-                      &samples);
+                                   .p99_target = 1000});
+    bench_submission(
+        world, &big, MANY_TRIES,
+        &(struct bar){.name = "gate_submission_10k_tasks", .unit = "ms"});
 }
 
 static void bench_own_submission(struct world *world, const char *name)
@@ -316,7 +336,7 @@ int main(void)
     struct world world = {0};
     open_world(&world);
     bench_enter(&world);
-    bench_submission(&world);
+    bench_submissions(&world);
     bench_own_submission(&world, "gate_own_submission_3_tasks");
     note_root(&world);
     bench_own_submission(&world, "gate_own_submission_known");

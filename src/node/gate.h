@@ -113,7 +113,8 @@ struct submission_facts {
     uint32_t weight; /* of the lane; from the configuration */
     struct job_terms terms;
     Bytes container;           /* with all proofs; kept as a raw block */
-    struct workflow *workflow; /* loaded, or NULL where its root was known */
+    struct workflow *workflow; /* loaded, or NULL where its root was known, or
+                                  the job */
     struct root *root;         /* or NULL */
     Text trace;                /* a W3C traceparent, or empty: for events */
 };

@@ -194,6 +194,26 @@ static Status authorise(struct gate *gate, struct given *given,
                            refusal, err);
 }
 
+/* It came before: that job is the answer, and its tasks were checked. */
+static bool is_known(const struct gate *gate, const Hash *id)
+{
+    Did subject;
+    return gate->subject &&
+           gate->subject(gate->context, id, &subject, NULL) == STATUS_OK;
+}
+
+/* What is not of its chain: what it asks for, and its tasks. */
+static Status check_work(struct gate *gate, const struct token *token,
+                         struct submission *submission,
+                         struct chain_refusal *refusal, struct error *err)
+{
+    TRY(submission_check_terms(gate, token, &submission->facts.terms, refusal,
+                               err));
+    return is_by_owner(gate, token)
+               ? load_own(gate, submission, refusal, err)
+               : load_foreign(gate, submission, refusal, err);
+}
+
 static Status take_in(struct gate *gate, struct given *given,
                       struct token **invocation, struct submission *submission,
                       struct chain_refusal *refusal, struct error *err)
@@ -205,11 +225,10 @@ static Status take_in(struct gate *gate, struct given *given,
     *invocation = NULL;
     name_subject(gate, submission, token);
     TRY(write_container(submission, token, err));
-    TRY(submission_check_terms(gate, token, &submission->facts.terms, refusal,
-                               err));
+    if (!is_known(gate, &submission->facts.id))
+        TRY(check_work(gate, token, submission, refusal, err));
     if (!is_by_owner(gate, token))
-        return load_foreign(gate, submission, refusal, err);
-    TRY(load_own(gate, submission, refusal, err));
+        return STATUS_OK;
     authorised_free(submission->authorised);
     submission->authorised = NULL;
     return STATUS_OK;

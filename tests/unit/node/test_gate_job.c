@@ -103,6 +103,17 @@ static void the_same_payload_is_the_same_job(void **state)
                              submission_facts(second)->container));
     assert_true(hash_equal(&submission_facts(first)->id,
                            &submission_facts(second)->id));
+    assert_non_null(submission_facts(second)->workflow);
+    // While the job is here its tasks are not looked at again; its chain is.
+    world->job = submission_facts(first)->id;
+    submission_free(second);
+    assert_string_equal(
+        authority_submit(world, asking, &proof, 1, &second, &err), "OK");
+    assert_null(submission_facts(second)->workflow);
+    assert_true(hash_equal(&submission_facts(second)->id, &world->job));
+    authority_revoke(world, &world->node, &proof->cid);
+    assert_string_equal(authority_submit(world, asking, &proof, 1, NULL, &err),
+                        "Revoked");
     submission_free(first);
     submission_free(second);
     token_free(proof);
