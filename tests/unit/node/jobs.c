@@ -318,3 +318,15 @@ unsigned jobs_count(struct jobs *jobs, const Hash *job, const char *text)
     buffer_deinit(&out);
     return count;
 }
+
+void jobs_wait_count(struct jobs *jobs, const Hash *job, const char *text,
+                     unsigned count)
+{
+    const uint64_t start = clock_monotonic_ns();
+    while (jobs_count(jobs, job, text) < count) {
+        if (clock_monotonic_ns() - start > PATIENCE_S * 1000000000ULL)
+            fail_msg("%s is not there %u times: %s", text, count,
+                     jobs_events(jobs, job));
+        usleep(1000);
+    }
+}

@@ -56,6 +56,9 @@ void jobs_have(struct jobs *jobs, const Hash *job, const char *key,
 const char *jobs_events(struct jobs *jobs, const Hash *job);
 /* How often the text is in the events, as DAG-JSON. */
 unsigned jobs_count(struct jobs *jobs, const Hash *job, const char *text);
+/* Waits until it is there so often. */
+void jobs_wait_count(struct jobs *jobs, const Hash *job, const char *text,
+                     unsigned count);
 
 #define assert_ok(call) assert_int_equal((int)(call), (int)STATUS_OK)
 #define assert_status(call, expected)                                         \

@@ -71,8 +71,7 @@ static void a_run_whose_results_are_lost_runs_again(void **state)
 {
     struct jobs *jobs = *state;
     const struct node_answer answer = jobs_submit(jobs, slow);
-    while (jobs_count(jobs, &answer.job, "\"task/started\"") == 0)
-        usleep(1000);
+    jobs_wait_count(jobs, &answer.job, "\"task/started\"", 1);
     store_settle(jobs->store);
     fill_disk();
     // It is not over as long as that cannot be written.
