@@ -341,7 +341,7 @@ static Status send(struct node_client *client, const struct node_ask *ask,
     struct arena arena = {0};
     const char *headers[HEADERS_MAX] = {0};
     size_t count = 0;
-    if (bearer)
+    if (bearer && !ask->is_in_body)
         headers[count++] =
             arena_format(&arena, "Authorization: Bearer %s", bearer).data;
     headers[count++] =

@@ -51,6 +51,7 @@ struct node_ask {
     /* Another word than one minted now: a submission, which is always the
      * same; NULL. */
     const char *bearer;
+    bool is_in_body;  /* the bearer: it is not a header, too */
     const char *type; /* of the body, or NULL */
     Bytes body;
     /* As struct http_client_request has them. */

@@ -15,7 +15,7 @@
 #include "ipld/varint.h"
 #include "ucan/container.h"
 
-enum { ASKED_AT_ONCE = 5000 };
+enum { ASKED_AT_ONCE = 5000, TRIES = 3, BEARER_LEN_MAX = 16 << 10 };
 
 /* --- Which blocks -------------------------------------------------------- */
 
@@ -212,7 +212,6 @@ static Status add_up(struct giving *giving)
     return STATUS_OK;
 }
 
-/* Gives it all, once: what is broken off is begun again by who asked. */
 static Status send_car(struct node_client *client, struct giving *giving,
                        const char *bearer, struct http_client_answer *answer)
 {
@@ -231,32 +230,48 @@ static Status send_car(struct node_client *client, struct giving *giving,
     // Where a block could not be read, that is the reason.
     if (status != STATUS_OK && giving->err.status == STATUS_OK)
         giving->err = err;
-    return status;
+    return status == STATUS_OK ? STATUS_OK : giving->err.status;
 }
 
+/* From the first block on. */
+static Status give_all(struct node_client *client,
+                       const struct remote_submission *submission,
+                       struct giving *giving, const char *bearer,
+                       struct http_client_answer *answer)
+{
+    giving->next = giving->given = 0;
+    giving->done = 0;
+    giving->err = (struct error){0};
+    buffer_clear(&giving->ready);
+    TRY(car_write_header(write_ready, giving, &submission->terms->workflow, 1,
+                         &giving->err));
+    TRY(add_up(giving));
+    return send_car(client, giving, bearer, answer);
+}
+
+/* A connection that broke is no reason to give up: the job stays one. */
 static int send_with_blocks(struct node_client *client,
                             const struct remote_submission *submission,
                             const struct cids *missing, const char *bearer,
                             struct arena *arena, Value *answer)
 {
-    struct cli *cli = node_client_cli(client);
     struct giving giving = {
         .store = submission->store,
         .cids = missing,
-        .bar = {.cli = cli, .name = "giving the node what it lacks"},
+        .bar = {.cli = node_client_cli(client),
+                .name = "giving the node what it lacks"},
     };
     struct http_client_answer said = {0};
     buffer_init(&giving.ready, CAR_BLOCK_MAX + CAR_HEADER_MAX);
-    Status status = car_write_header(
-        write_ready, &giving, &submission->terms->workflow, 1, &giving.err);
-    if (status == STATUS_OK)
-        status = add_up(&giving);
-    if (status == STATUS_OK)
-        status = send_car(client, &giving, bearer, &said);
-    const int code =
-        status == STATUS_OK
-            ? node_answer_value(client, &said, arena, answer)
-            : node_say_trouble(client, giving.err.status, &giving.err);
+    Status status = give_all(client, submission, &giving, bearer, &said);
+    for (int tries = 1; tries < TRIES && status == STATUS_IO; tries++) {
+        buffer_deinit(&said.body);
+        node_client_find_again(client);
+        status = give_all(client, submission, &giving, bearer, &said);
+    }
+    const int code = status == STATUS_OK
+                         ? node_answer_value(client, &said, arena, answer)
+                         : node_say_trouble(client, status, &giving.err);
     buffer_deinit(&said.body);
     buffer_deinit(&giving.ready);
     return code;
@@ -269,8 +284,16 @@ static int send(struct node_client *client,
                 struct arena *arena, Value *answer)
 {
     struct cids missing = {0};
+    // With many proofs it is too long for a header.
+    const bool is_long = strlen(bearer) > BEARER_LEN_MAX;
     const struct node_ask ask = {
-        .method = "POST", .path = "/v1/jobs", .bearer = bearer};
+        .method = "POST",
+        .path = "/v1/jobs",
+        .bearer = bearer,
+        .is_in_body = is_long,
+        .type = is_long ? "application/vnd.ucan.container" : NULL,
+        .body = is_long ? text_bytes(text_of(bearer)) : (Bytes){0},
+    };
     int code = EXIT_OK;
     if (submission->store)
         code = find_missing(client, submission, &missing);
