@@ -253,6 +253,55 @@ static void bounds_the_tasks_of_others(void **state)
     authority_free(world);
 }
 
+/* Each task costs little enough; all of them together do not. */
+static void bounds_the_work_of_all_tasks_together(void **state)
+{
+    enum { TASKS = 40, NUMBERS = 40000 };
+    struct authority *world = authority_new();
+    struct step steps[TASKS];
+    struct buffer args;
+    struct error err;
+    (void)state;
+    for (unsigned task = 0; task < TASKS; task++) {
+        buffer_init(&args, 1 << 20);
+        buffer_format(&args, "[[%u", task);
+        for (unsigned number = 0; number < NUMBERS; number++)
+            buffer_format(&args, ",1");
+        buffer_format(&args, "]]");
+        const Text text =
+            arena_copy_text(&world->arena, bytes_text(buffer_bytes(&args)));
+        buffer_deinit(&args);
+        steps[task] =
+            (struct step){arena_format(&world->arena, "t%02u", task).data,
+                          'A',
+                          "f",
+                          text.data,
+                          NULL,
+                          NULL};
+    }
+    const Cid few = authority_workflow(world, steps, 2, true);
+    const Cid many = authority_workflow(world, steps, TASKS, true);
+    // A delegate wrote it, to keep the node busy.
+    struct token *chain[] = {
+        delegate(world, &world->node, &world->ann, "/workflow/run", "[]"),
+        delegate(world, &world->ann, &world->ann, "/workflow/run",
+                 "[[\"all\",\".args[0]\",[\"and\",[[\">=\",\".\",0],"
+                 "[\"<\",\".\",99],[\"!=\",\".\",77]]]]]")};
+    assert_string_equal(
+        authority_submit(
+            world, (struct asking){.args = authority_args(world, &few, "")},
+            chain, 2, NULL, &err),
+        "OK");
+    assert_string_equal(
+        authority_submit(
+            world, (struct asking){.args = authority_args(world, &many, "")},
+            chain, 2, NULL, &err),
+        "MatchError");
+    token_free(chain[0]);
+    token_free(chain[1]);
+    authority_free(world);
+}
+
 /* Its head alone says that it has too many pages; none of them is here. */
 static void counts_pages_before_it_reads_them(void **state)
 {
@@ -356,6 +405,7 @@ int main(void)
         cmocka_unit_test(the_owners_own_with_one_nonce_is_one_job),
         cmocka_unit_test(restores_what_was_kept),
         cmocka_unit_test(bounds_the_tasks_of_others),
+        cmocka_unit_test(bounds_the_work_of_all_tasks_together),
         cmocka_unit_test(counts_pages_before_it_reads_them),
         cmocka_unit_test(refuses_every_truncation),
     };
