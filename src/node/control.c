@@ -145,7 +145,9 @@ Status job_recall(struct node *node, const Hash *id, struct job **out,
         status = row_read(&row, &arena, &facts, err);
     if (status == STATUS_OK) {
         *out = jobs_add(node, &facts);
-        (*out)->batches_sent = (*out)->batches_done = 1;
+        pthread_mutex_lock(&node->lock);
+        (*out)->is_durable = true;
+        pthread_mutex_unlock(&node->lock);
     }
     arena_deinit(&arena);
     return status;

@@ -44,7 +44,7 @@ static void answer_known(struct node *node, struct job *job,
 {
     struct node_answer what = {.status = STATUS_OK, .job = job->facts.id};
     pthread_mutex_lock(&node->lock);
-    const bool is_durable = job->batches_done > 0;
+    const bool is_durable = job->is_durable;
     what.state = job->facts.state;
     pthread_mutex_unlock(&node->lock);
     if (job->is_lost)
@@ -232,6 +232,11 @@ void intake_submit(struct node *node, struct word *word)
         answer_known(node, job, word);
     } else if (is_in_store(node, &facts->id, word)) {
         // Told.
+    } else if (!facts->workflow && !facts->root) {
+        // The gate looks at no tasks of a job that is here; now it is not.
+        answer_refused(word->told, word->context, STATUS_BUSY,
+                       "the job was forgotten this moment: try again",
+                       &facts->id);
     } else if (intake_has_room(node, &facts->lane, &full) != STATUS_OK) {
         pthread_mutex_lock(&node->lock);
         node->stats.jobs_refused++;

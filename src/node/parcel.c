@@ -114,6 +114,7 @@ static bool publish(struct node *node, const struct parcel_entry *entry,
     const bool is_over = status == STATUS_OK && entry->is_final;
     pthread_mutex_lock(&node->lock);
     job->batches_done++;
+    job->is_durable |= status == STATUS_OK;
     journal_sent(job);
     if (is_over) {
         job->facts.state = job->state;

@@ -35,7 +35,7 @@ static bool recover_one(void *context, const struct job_row *row)
     if (facts.state == JOB_RUNNING)
         facts.state = JOB_QUEUED;
     struct job *job = jobs_add(node, &facts);
-    job->batches_sent = job->batches_done = 1;
+    job->is_durable = true;
     guess_tail(job, &facts);
     if (facts.started_ms != 0)
         job->facts.last_seq += SEQ_GAP;

@@ -84,6 +84,7 @@ struct job {
     struct subject *share; /* whose share of the node it takes */
     struct event_page *pages, *last_page;
     uint64_t hidden_after; /* events behind it are not public yet */
+    bool is_durable;       /* it was acknowledged, or may be: it is public */
     uint32_t batches_sent, batches_done;
     uint32_t words;   /* about it, on their way to the node's thread */
     JobState state;   /* as facts.state, but over as soon as it is */

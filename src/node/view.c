@@ -25,7 +25,7 @@ static bool facts_in_memory(struct node *node, const Hash *id,
     bool found = false;
     pthread_mutex_lock(&node->lock);
     const struct job *job = jobs_find(node, id);
-    if (job && job->batches_done > 0) {
+    if (job && job->is_durable) {
         *out = job->facts;
         copy_texts(out, arena);
         if (out->last_seq > job->hidden_after)
