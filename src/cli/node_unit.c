@@ -25,11 +25,12 @@ static const char unit_head[] =
     "[Service]\n"
     "Type=notify\n"
     "ExecStart=";
-/* Workers are in namespaces and under seccomp already; the node itself needs
- * its store, and what it listens on. */
+/* A command line or settings that are wrong do not become right by trying
+ * again. */
 static const char unit_tail[] = "\n"
                                 "Restart=on-failure\n"
                                 "RestartSec=1\n"
+    "RestartPreventExitStatus=2 3 4\n"
                                 "TimeoutStopSec=60\n"
                                 "KillMode=mixed\n"
                                 "LimitNOFILE=65536\n"
