@@ -151,19 +151,22 @@ if command -v wat2wasm > /dev/null; then
     (func $log (param i32 i32 i32 i32 i32)))
   (memory (export "memory") 1)
   (data (i32.const 0) "one line\1b[2J")
-  (func (export "talk") (result i32)
+  (func (export "talk") (param i32) (result i32)
     (call $log (i32.const 2) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 8))
     (call $log (i32.const 2) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 12))
-    (i32.const 7)))
+    (local.get 0)))
 END_WAT
     wat2wasm talker.wat -o talker.wasm
-    expect "a guest that talks" ipvm submit --wait talker.wasm talk
+    expect "a guest that talks" ipvm submit --wait talker.wasm talk 7
     expect_output 'call  7'
     expect_error 'call: one line'
     talker=$("$IPVM" jobs -q --limit 1)
     expect "its logs" ipvm logs "$talker"
     expect_match '^call: one line$'
     expect_true "  with nothing that a terminal would obey" bash -c "! grep -q $'\x1b' '$OUT'"
+    expect "one that will talk" ipvm submit --in 500ms talker.wasm talk 8
+    expect "  is listened to until it is over" ipvm logs --follow "$(last)"
+    expect_match '^call: one line$'
     expect "  of a task that is none" ipvm logs "$talker" --task nobody
     expect_output ''
 else
