@@ -70,6 +70,8 @@ wasmi|src/wasm/engine
 libfyaml|src/task/
 seccomp\.h|src/worker/
 linux/seccomp\.h|src/worker/
+microhttpd|src/http/exchange\.h
+curl/|src/net/http_client\.c
 END
 
 exit "$failed"
