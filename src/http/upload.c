@@ -4,7 +4,6 @@
 #include "http/upload.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 enum {
@@ -15,6 +14,7 @@ enum {
 
 struct upload {
     struct store *store;
+    Did did;                   /* who sends it */
     struct store_batch *batch; /* the request's */
     size_t batch_bytes;
     bool is_sealed; /* the last batch is on its way */
@@ -28,7 +28,36 @@ struct upload {
     struct error error;
 };
 
-static atomic_uint uploads; /* of this process */
+/* Of this process. The lock guards the others; nobody waits for it. */
+static struct {
+    pthread_mutex_t lock;
+    const Did *whose[UPLOADS_MAX]; /* of uploads; the first `count` */
+    unsigned count;
+} uploads = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* False: there are too many. */
+static bool take_place(const Did *did)
+{
+    unsigned own = 0;
+    pthread_mutex_lock(&uploads.lock);
+    for (unsigned index = 0; index < uploads.count; index++)
+        own += strcmp(uploads.whose[index]->text, did->text) == 0;
+    const bool is_free =
+        uploads.count < UPLOADS_MAX && own < UPLOADS_OF_ONE_MAX;
+    if (is_free)
+        uploads.whose[uploads.count++] = did;
+    pthread_mutex_unlock(&uploads.lock);
+    return is_free;
+}
+
+static void give_place(const Did *did)
+{
+    pthread_mutex_lock(&uploads.lock);
+    for (unsigned index = 0; index < uploads.count; index++)
+        if (uploads.whose[index] == did)
+            uploads.whose[index] = uploads.whose[--uploads.count];
+    pthread_mutex_unlock(&uploads.lock);
+}
 
 static void free_upload(struct upload *upload)
 {
@@ -41,7 +70,7 @@ static void free_upload(struct upload *upload)
 static void forget_upload(void *state)
 {
     struct upload *upload = state;
-    atomic_fetch_sub(&uploads, 1);
+    give_place(&upload->did);
     store_batch_free(upload->batch);
     pthread_mutex_lock(&upload->lock);
     upload->request = NULL;
@@ -53,15 +82,17 @@ static void forget_upload(void *state)
 
 struct upload *upload_begin(struct request *request)
 {
-    if (atomic_fetch_add(&uploads, 1) >= UPLOADS_MAX) {
-        atomic_fetch_sub(&uploads, 1);
+    struct upload *upload = HEAP_NEW(struct upload);
+    upload->did = request->principal.did;
+    if (!take_place(&upload->did)) {
+        free(upload);
         respond_header(request, "Retry-After", TEXT("1"));
         respond_problem(request, 503, "busy",
-                        "%d uploads are under way: try again later",
-                        UPLOADS_MAX);
+                        "%d uploads are under way, or %d of one who asks: try "
+                        "again later",
+                        UPLOADS_MAX, UPLOADS_OF_ONE_MAX);
         return NULL;
     }
-    struct upload *upload = HEAP_NEW(struct upload);
     upload->store = request->store;
     upload->batch = store_batch_new(request->store);
     upload->request = request;

@@ -13,7 +13,8 @@
 #include "http/request.h"
 #include "ipld/unixfs_writer.h"
 
-enum { UPLOADS_MAX = 128 }; /* at once */
+/* At once; and of one who asks, so that the others have theirs. */
+enum { UPLOADS_MAX = 128, UPLOADS_OF_ONE_MAX = 48 };
 
 struct upload;
 /* Becomes the request's state; it goes with the request. NULL: too many, which
