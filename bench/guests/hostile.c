@@ -27,8 +27,8 @@ IPVM_EXPORT(grow)
     (void)data;
     (void)len;
     for (;;) {
-        char *more = (char *)(uintptr_t)(__builtin_wasm_memory_grow(0, 16)
-                                         << 16);
+        char *more =
+            (char *)(uintptr_t)(__builtin_wasm_memory_grow(0, 16) << 16);
         for (uint32_t at = 0; at < 16 << 16; at += 4096)
             more[at] = 1;
     }

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run/module.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/map.h"
 #include "content/content.h"
+#include "run/artifact.h"
 #include "wasm/call.h"
 #include "wasm/description.h"
-#include "wasm/engine.h"
 #include "wasm/module_cache.h"
 
 enum {
@@ -356,44 +354,20 @@ static void describe(struct module *module)
 
 /* --- Compiling ---------------------------------------------------------- */
 
-/* What the artifact of a form depends on. */
-struct artifact_name {
-    char identity[256];
-    struct module_cache_key key;
-    Hash id;
-};
-
 static Status name_artifact(const struct form *form, struct artifact_name *out,
                             struct error *err)
 {
-    const struct executor_options *options =
-        executor_options(form->module->modules->executor);
-    const struct engine_options engine = wasm_engine_options(
-        form->want.engine, form->want.metered, options->in_process);
-    TRY(engine_identity(&engine, out->identity, err));
-    out->key = (struct module_cache_key){
-        .identity = text_of(out->identity),
-        .module = cid_bytes(&form->module->cid),
-    };
-    struct buffer both;
-    buffer_init(&both, sizeof out->identity + CID_BYTES_MAX);
-    buffer_add_text(&both, out->key.identity);
-    buffer_add_bytes(&both, out->key.module);
-    hash_sha256(buffer_bytes(&both), &out->id);
-    buffer_deinit(&both);
-    return STATUS_OK;
+    const bool in_process =
+        executor_options(form->module->modules->executor)->in_process;
+    return artifact_name_of(&form->module->cid, &form->want, in_process, out,
+                            err);
 }
 
 static struct module_cache *open_cache(struct modules *modules)
 {
-    char directory[4096];
-    const char *store = store_directory(executor_store(modules->executor));
-    if (modules->cache || !*store) // A store in memory has no files.
-        return modules->cache;
-    snprintf(directory, sizeof directory, "%.4000s/modules", store);
-    // A cache that cannot be used costs time, not the run.
-    if (module_cache_open(directory, 0, &modules->cache, NULL) != STATUS_OK)
-        modules->cache = NULL;
+    if (!modules->cache)
+        modules->cache =
+            artifact_cache_open(executor_store(modules->executor));
     return modules->cache;
 }
 
@@ -408,41 +382,6 @@ static void take_artifact(struct form *form, const Hash *id, int file,
 }
 
 /* Where there is no cache, or it is too small: a file without a name. */
-static Status hold_artifact(Bytes artifact, int *file, struct error *err)
-{
-    *file = memfd_create("ipvm-artifact", MFD_CLOEXEC);
-    if (*file < 0)
-        return fail_errno(err, errno, "cannot hold a compiled module");
-    while (artifact.len > 0) {
-        ssize_t len = write(*file, artifact.data, artifact.len);
-        if (len < 0 && errno == EINTR)
-            continue;
-        if (len < 0) {
-            close(*file);
-            return fail_errno(err, errno, "cannot hold a compiled module");
-        }
-        artifact = bytes_from(artifact, (size_t)len);
-    }
-    return STATUS_OK;
-}
-
-static Status keep_artifact(struct form *form,
-                            const struct artifact_name *name, Bytes artifact,
-                            int *file, struct error *err)
-{
-    struct module_cache *cache = form->module->modules->cache;
-    size_t len;
-    // A cache that cannot be written to costs time, not the run.
-    if (cache &&
-        module_cache_put(cache, &name->key, artifact, NULL) == STATUS_OK &&
-        module_cache_get(cache, &name->key, file, &len, NULL) == STATUS_OK) {
-        if (len == artifact.len)
-            return STATUS_OK;
-        close(*file);
-    }
-    return hold_artifact(artifact, file, err);
-}
-
 static void submit_compile(struct form *form);
 
 static void compiled(void *context, const struct run_outcome *outcome)
@@ -464,7 +403,8 @@ static void compiled(void *context, const struct run_outcome *outcome)
     }
     Status status = name_artifact(form, &name, &err);
     if (status == STATUS_OK)
-        status = keep_artifact(form, &name, outcome->output, &file, &err);
+        status = artifact_keep(form->module->modules->cache, &name,
+                               outcome->output, &file, &err);
     if (status == STATUS_OK)
         take_artifact(form, &name.id, file, outcome->output.len);
     else
