@@ -265,14 +265,6 @@ static bool find_failure(const struct active *active, char *out, size_t room)
     return is_hosts;
 }
 
-/* Utf-8 that was cut. */
-static void trim(char *text)
-{
-    size_t bad;
-    if (!utf8_is_valid(text_of(text), &bad))
-        text[bad] = '\0';
-}
-
 static void end_job(struct active *active)
 {
     struct node *node = active->node;
@@ -289,7 +281,6 @@ static void end_job(struct active *active)
     } else if (!run_succeeded(active->run)) {
         state = JOB_FAILED;
         const bool is_hosts = find_failure(active, message, sizeof message);
-        trim(message);
         if (is_hosts && finish_retries(node, job, message)) {
             send_last(active);
             job_enqueue(node, job);

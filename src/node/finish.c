@@ -26,12 +26,13 @@ void finish_job(struct node *node, struct job *job, JobState state,
     facts->ended_ms = clock_wall_ms();
     facts->wake_ms = 0;
     pthread_mutex_unlock(&node->lock);
-    job_set_text(node, &facts->message, text_of(message ? message : ""));
+    const Text words = event_text(text_of(message ? message : ""));
+    job_set_text(node, &facts->message, words);
     job_set_state(node, job, state);
     job_dequeue(node, job);
     event_by(&draft, by);
-    if (message && *message)
-        event_put(&draft, TEXT("message"), value_text(text_of(message)));
+    if (words.len > 0)
+        event_put(&draft, TEXT("message"), value_text(words));
     if (facts->trace.len)
         event_put(&draft, TEXT("trace"), value_text(facts->trace));
     event_tell(node, job, job_state_name(state), &draft);
@@ -90,8 +91,9 @@ bool finish_retries(struct node *node, struct job *job, const char *message)
     pthread_mutex_unlock(&node->lock);
     job_set_state(node, job, JOB_QUEUED);
     event_put(&draft, TEXT("at_ms"), value_int(when));
-    if (message && *message)
-        event_put(&draft, TEXT("message"), value_text(text_of(message)));
+    const Text words = event_text(text_of(message));
+    if (words.len > 0)
+        event_put(&draft, TEXT("message"), value_text(words));
     event_tell(node, job, TEXT("retried"), &draft);
     return true;
 }

@@ -38,6 +38,16 @@ static struct event_page *page_with_room(struct job *job, size_t len)
     return page;
 }
 
+Text event_text(Text text)
+{
+    size_t bad = 0;
+    if (text.len > EVENT_TEXT_MAX)
+        text.len = EVENT_TEXT_MAX;
+    if (!utf8_is_valid(text, &bad))
+        text.len = bad;
+    return text;
+}
+
 void event_by(struct event_draft *draft, const Did *by)
 {
     if (by && by->text[0])

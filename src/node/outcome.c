@@ -44,8 +44,9 @@ static void add_report(struct outcome *outcome, Text label,
             TEXT("end"), value_text(end_name(report->state.end))};
     if (report->message[0])
         fields[count++] = (struct value_entry){
-            TEXT("message"), value_text(arena_copy_text(
-                                 outcome->arena, text_of(report->message)))};
+            TEXT("message"),
+            value_text(arena_copy_text(outcome->arena,
+                                       event_text(text_of(report->message))))};
     add_output(outcome, label, fields, count);
 }
 

@@ -309,6 +309,9 @@ static inline void event_put(struct event_draft *draft, Text key, Value value)
 void event_tell(struct node *node, struct job *job, Text kind,
                 struct event_draft *draft);
 void event_by(struct event_draft *draft, const Did *by);
+/* As much of words from anywhere as is text and not too long: what was cut in
+ * the middle of a character could not be read again. */
+Text event_text(Text text);
 /* Adds what is not on its way yet, and the row, to a batch of the job. */
 void journal_send(struct node *node, struct job *job,
                   struct store_batch *batch);

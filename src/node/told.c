@@ -13,18 +13,6 @@ static Text label_of(const struct active *active, uint32_t task)
     return active->workflow->tasks[task].label;
 }
 
-/* Words of guests may be long, and what is cut in the middle of a character is
- * no text any more. */
-static Text cut_text(Text text)
-{
-    size_t len = text.len < EVENT_TEXT_MAX ? text.len : EVENT_TEXT_MAX;
-    size_t bad = 0;
-    text.len = len;
-    if (!utf8_is_valid(text, &bad))
-        text.len = bad;
-    return text;
-}
-
 static void put_task(struct event_draft *draft, const struct active *active,
                      uint32_t task)
 {
@@ -251,7 +239,7 @@ static void finished(struct active *active, uint32_t task,
         cid_from_hash(CODEC_DAG_CBOR, &report->concrete, &comp);
         event_put(&draft, TEXT("comp"), value_link(&comp));
     }
-    const Text message = cut_text(text_of(report->message));
+    const Text message = event_text(text_of(report->message));
     if (message.len > 0)
         event_put(&draft, TEXT("message"), value_text(message));
     put_cost(&draft, active, task, report);
@@ -290,7 +278,7 @@ static void logged(struct active *active, const struct run_event *event)
     active->logs++;
     put_task(&draft, active, event->task);
     event_put(&draft, TEXT("level"), value_text(level_name(event->level)));
-    event_put(&draft, TEXT("text"), value_text(cut_text(event->text)));
+    event_put(&draft, TEXT("text"), value_text(event_text(event->text)));
     put_number(&draft, TEXT("dropped"), event->dropped_logs);
     tell(active, TEXT("log"), &draft);
 }
@@ -299,7 +287,7 @@ static void alarmed(struct active *active, const struct run_event *event)
 {
     struct event_draft draft = {.count = 0};
     put_task(&draft, active, event->task);
-    event_put(&draft, TEXT("text"), value_text(cut_text(event->text)));
+    event_put(&draft, TEXT("text"), value_text(event_text(event->text)));
     tell(active, TEXT("alarm"), &draft);
     pthread_mutex_lock(&active->node->lock);
     active->node->stats.alarms++;

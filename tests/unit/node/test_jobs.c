@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "ipld/dag_json.h"
+#include "node/state.h"
 #include "run/receipts.h"
 
 static const char diamond[] =
@@ -83,6 +84,20 @@ static void a_job_fails_with_its_first_wanted_task(void **state)
     assert_state(jobs_wait(jobs, &answer.job), JOB_FAILED);
     jobs_have(jobs, &answer.job, "message", "\"bad: it gave an error\"");
     assert_int_equal(jobs_count(jobs, &answer.job, "\"ok\":false"), 1);
+}
+
+/* Errors have room for so many bytes, and may end within a character: a row with
+ * half of one could not be read again. */
+static void words_that_were_cut_stay_text(void **state)
+{
+    char text[600];
+    (void)state;
+    for (size_t at = 0; at + 1 < sizeof text; at += 2)
+        memcpy(text + at, "\xc3\xa4", 2);
+    for (size_t len = 0; len < 8; len++) {
+        const Text cut = event_text((Text){text, len});
+        assert_int_equal(cut.len, len / 2 * 2);
+    }
 }
 
 /* --- What may be done ---------------------------------------------------- */
@@ -568,6 +583,7 @@ int main(void)
         TEST(what_the_memo_answers_needs_no_run),
         TEST(submitted_twice_is_one_job),
         TEST(a_job_fails_with_its_first_wanted_task),
+        cmocka_unit_test(words_that_were_cut_stay_text),
         TEST(verbs_do_what_the_table_says),
         TEST(there_is_no_such_job),
         TEST(what_was_suspended_goes_on_after_a_restart),
