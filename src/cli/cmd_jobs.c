@@ -37,6 +37,7 @@ struct listing {
     uint64_t limit;
     Value *all; /* --json */
     size_t count;
+    bool has_more;
 };
 
 static void add_filter(struct listing *listing, const char *key,
@@ -131,17 +132,18 @@ static void print_job(struct listing *listing, const Value *job)
 
 static void take_page(struct listing *listing, const Value *jobs)
 {
-    for (size_t index = 0;
-         index < jobs->list.count && listing->count < listing->limit;
-         index++) {
+    for (size_t index = 0; index < jobs->list.count; index++) {
+        listing->has_more = listing->count == listing->limit;
+        if (listing->has_more)
+            return;
+        listing->count++;
         if (!listing->cli->json) {
             print_job(listing, &jobs->list.items[index]);
-            listing->count++;
             continue;
         }
-        listing->all = heap_resize(listing->all, listing->count + 1,
-                                   sizeof *listing->all);
-        listing->all[listing->count++] = jobs->list.items[index];
+        listing->all =
+            heap_resize(listing->all, listing->count, sizeof *listing->all);
+        listing->all[listing->count - 1] = jobs->list.items[index];
     }
 }
 
@@ -149,7 +151,8 @@ static int list_jobs(struct node_client *client, struct listing *listing)
 {
     Text next = TEXT("");
     do {
-        const uint64_t left = listing->limit - listing->count;
+        // One more than are shown tells if there are more.
+        const uint64_t left = listing->limit - listing->count + 1;
         const Text path = arena_format(
             &listing->arena, "/v1/jobs?limit=%llu%.*s%s%.*s",
             (unsigned long long)(left < PAGE ? left : PAGE),
@@ -165,13 +168,16 @@ static int list_jobs(struct node_client *client, struct listing *listing)
             return code;
         if (jobs && jobs->kind == VALUE_LIST)
             take_page(listing, jobs);
-        next = field_text(&answer, TEXT("next"));
-    } while (next.len > 0 && listing->count < listing->limit);
+        // A page with nothing on it leads nowhere.
+        next = jobs && jobs->kind == VALUE_LIST && jobs->list.count > 0
+                   ? field_text(&answer, TEXT("next"))
+                   : TEXT("");
+    } while (next.len > 0 && !listing->has_more);
     if (listing->cli->json) {
         const Value all = value_list(listing->all, listing->count);
         const Value whole = value_map1(&listing->arena, TEXT("jobs"), all);
         output_json(&whole);
-    } else if (next.len > 0 && !listing->cli->quiet) {
+    } else if (listing->has_more && !listing->cli->quiet) {
         fprintf(stderr, "ipvm: there are older ones; --limit shows more\n");
     }
     return EXIT_OK;

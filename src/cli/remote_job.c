@@ -71,9 +71,11 @@ static int look_at_page(struct node_client *client, struct looking *looking,
     Value answer = value_null();
     const int code = node_ask_value(client, &ask, arena, &answer);
     const Value *jobs = field(&answer, TEXT("jobs"));
-    *next = field_text(&answer, TEXT("next"));
-    if (code != EXIT_OK || !jobs || jobs->kind != VALUE_LIST)
+    *next = TEXT("");
+    if (code != EXIT_OK || !jobs || jobs->kind != VALUE_LIST ||
+        jobs->list.count == 0)
         return code;
+    *next = field_text(&answer, TEXT("next"));
     for (size_t index = 0; index < jobs->list.count; index++)
         look_at(looking, &jobs->list.items[index]);
     return EXIT_OK;
