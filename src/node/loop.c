@@ -13,6 +13,7 @@
 enum {
     WAIT_MAX_MS = 1000, /* so late a jump of the wall's clock is seen */
     QUOTA_AGAIN_MS = 100,
+    ASKED_MAX = 4096, /* jobs, when a task of a quota is over */
     STARTS_MAX = 64, /* in one turn */
     WORDS_MAX = 1024,
 };
@@ -190,7 +191,9 @@ static void ask_quotas(struct node *node)
     const struct map_entry *entry;
     size_t cursor = 0;
     const uint64_t now = clock_monotonic_ns();
-    if (!node->has_later || (!node->quota_freed && now < node->later_ns))
+    // Among very many jobs they are looked for now and then only.
+    const bool is_freed = node->quota_freed && node->jobs.count <= ASKED_MAX;
+    if (!node->has_later || (!is_freed && now < node->later_ns))
         return;
     node->quota_freed = node->has_later = false;
     node->later_ns = now + (uint64_t)QUOTA_AGAIN_MS * 1000000;
