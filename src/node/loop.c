@@ -14,7 +14,7 @@ enum {
     WAIT_MAX_MS = 1000, /* so late a jump of the wall's clock is seen */
     QUOTA_AGAIN_MS = 100,
     ASKED_MAX = 4096, /* jobs, when a task of a quota is over */
-    STARTS_MAX = 64, /* in one turn */
+    STARTS_MAX = 64,  /* in one turn */
     WORDS_MAX = 1024,
 };
 
