@@ -20,6 +20,7 @@
 #include "http/jobs.h"
 #include "http/route.h"
 #include "ipld/dag_json.h"
+#include "run/root.h"
 
 struct submitting {
     struct answered answered; /* first: see answered.h */
@@ -158,6 +159,14 @@ static bool is_owner(struct request *request)
     return false;
 }
 
+static void submit_terms(struct submitting *submitting,
+                         struct request *request)
+{
+    submitting->status = gate_own_submission(
+        node_gate(request->node), &submitting->terms, bytes_of(NULL, 0),
+        &submitting->submission, &submitting->err);
+}
+
 static void read_manifest(struct desk_work *work, const struct loader *loader)
 {
     struct submitting *submitting = submitting_of(work);
@@ -175,9 +184,7 @@ static void read_manifest(struct desk_work *work, const struct loader *loader)
         return;
     submitting->terms.workflow = workflow->cid;
     workflow_free(workflow);
-    submitting->status = gate_own_submission(
-        node_gate(request->node), &submitting->terms, bytes_of(NULL, 0),
-        &submitting->submission, &submitting->err);
+    submit_terms(submitting, request);
 }
 
 static bool query_time(struct request *request, const char *name, int64_t *out)
@@ -202,10 +209,19 @@ static RequestStep by_manifest(struct request *request)
     return at_desk_ask(request, &submitting->at_desk, read_manifest, give);
 }
 
+static void read_workflow(struct desk_work *work, const struct loader *loader)
+{
+    struct submitting *submitting = submitting_of(work);
+    (void)loader;
+    submit_terms(submitting, submitting->at_desk.request);
+}
+
+/* A workflow that was never read here may be long. */
 static RequestStep by_cid(struct request *request)
 {
     struct submitting *submitting = request->state;
     struct arena *arena = &request->arena;
+    struct root *root;
     Value terms;
     Status status = dag_json_decode(buffer_bytes(&request->body), arena,
                                     &terms, &submitting->err);
@@ -214,9 +230,11 @@ static RequestStep by_cid(struct request *request)
                                 &submitting->err);
     if (status != STATUS_OK)
         return respond_failure(request, "bad-terms", status, &submitting->err);
-    submitting->status = gate_own_submission(
-        node_gate(request->node), &submitting->terms, bytes_of(NULL, 0),
-        &submitting->submission, &submitting->err);
+    if (root_get(request->store, &submitting->terms.workflow, &root) !=
+        STATUS_OK)
+        return at_desk_ask(request, &submitting->at_desk, read_workflow, give);
+    root_free(root);
+    submit_terms(submitting, request);
     return give(request);
 }
 

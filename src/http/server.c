@@ -14,7 +14,7 @@
 
 enum {
     THREADS_MAX = 8,
-    THREAD_STACK = 512 << 10,
+    THREAD_STACK = 1 << 20,
     FILES_KEPT = 200, /* descriptors for all that is no connection */
 };
 
