@@ -28,7 +28,7 @@ expect "the picture is cropped without the client" \
 
 "$IPVM" node --port 0 --homestar 0 > node.out 2> node.err &
 server=$!
-for _ in $(seq 100); do
+for _ in $(seq 400); do
     ! grep -q "^homestar " node.out || break
     sleep 0.05
 done

@@ -269,6 +269,31 @@ static void missing_rows_of_indices_are_added_by_a_repair(void **state)
     assert_int_equal(tell_open(store).count, 1);
 }
 
+/* A row of a time that its id does not lead to. */
+static void a_second_row_of_a_job_goes(void **state)
+{
+    struct store *store = ((struct fixture *)*state)->store;
+    struct job_row row = row_of(1, false, 1);
+    put_row(store, &row);
+    struct buffer bytes;
+    struct transaction transaction;
+    uint8_t key[JOB_PLACE_LEN];
+    row.submitted_ms = 2;
+    const struct job_place place = job_place_of(&row);
+    buffer_init(&bytes, 4096);
+    job_row_write(&row, &bytes);
+    assert_ok(tables_write(store->tables, &transaction, NULL));
+    assert_ok(transaction_put(&transaction, TABLE_JOBS_TIME,
+                              job_time_key(&place, key), buffer_bytes(&bytes),
+                              NULL));
+    assert_ok(transaction_commit(&transaction, NULL));
+    buffer_deinit(&bytes);
+    assert_counts(store, 0, 2);
+    assert_int_equal(mend(store), 1);
+    assert_counts(store, 0, 1);
+    assert_int_equal(tell_all(store, NULL).times[0], 1);
+}
+
 static void damaged_events_are_left_out(void **state)
 {
     struct store *store = ((struct fixture *)*state)->store;
@@ -414,6 +439,7 @@ int main(void)
         ON_BOTH(a_damaged_job_stops_a_collection),
         ON_BOTH(a_damaged_job_is_forgotten_by_a_repair),
         ON_BOTH(missing_rows_of_indices_are_added_by_a_repair),
+        ON_BOTH(a_second_row_of_a_job_goes),
         ON_BOTH(damaged_events_are_left_out),
         ON_BOTH(the_oldest_that_are_over_are_forgotten),
         ON_BOTH(bytes_of_rows_journals_and_segments_count),
