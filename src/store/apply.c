@@ -240,8 +240,7 @@ static Status apply_withdraw(struct transaction *transaction,
 }
 
 static Status apply_operation(struct transaction *transaction,
-                              const struct operation *operation,
-                              struct error *err)
+                              struct operation *operation, struct error *err)
 {
     switch (operation->kind) {
     case OPERATION_BLOCK:
@@ -265,7 +264,8 @@ static Status apply_operation(struct transaction *transaction,
     case OPERATION_PENDING:
         return pending_apply(transaction, operation->value, err);
     case OPERATION_JOB:
-        return job_apply(transaction, operation->key, operation->value, err);
+        return job_apply(transaction, operation->key, operation->value,
+                         &operation->has_new_roots, err);
     case OPERATION_JOB_REMOVE:
         return job_apply_remove(transaction, operation->key, operation->value,
                                 err);
@@ -277,10 +277,10 @@ static Status apply_operation(struct transaction *transaction,
     return STATUS_INVALID;
 }
 
-Status apply_batch(struct transaction *transaction,
-                   const struct store_batch *batch, struct error *err)
+Status apply_batch(struct transaction *transaction, struct store_batch *batch,
+                   struct error *err)
 {
-    for (const struct operation *each = batch->first; each; each = each->next)
+    for (struct operation *each = batch->first; each; each = each->next)
         TRY(apply_operation(transaction, each, err));
     return STATUS_OK;
 }

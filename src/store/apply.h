@@ -7,8 +7,8 @@
 #include "store/batch.h"
 #include "store/hits.h"
 
-Status apply_batch(struct transaction *transaction,
-                   const struct store_batch *batch, struct error *err);
+Status apply_batch(struct transaction *transaction, struct store_batch *batch,
+                   struct error *err);
 
 /* Removes a memo entry, with what is kept beside it. */
 Status apply_forget(struct transaction *transaction, Bytes concrete,

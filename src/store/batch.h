@@ -33,6 +33,7 @@ struct operation {
     Bytes key;
     Bytes value;
     struct block *block; /* OPERATION_BLOCK: owned reference, holds value */
+    bool has_new_roots;  /* OPERATION_JOB: found when it is written */
     const Hash *through;
     size_t through_count;
 };

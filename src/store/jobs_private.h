@@ -54,9 +54,10 @@ Status job_read(struct transaction *transaction, const struct job_place *place,
 
 /* --- Changes */
 
-/* `value` is what job_row_write() made. */
+/* `value` is what job_row_write() made. `*has_new_roots`: the row that it
+ * replaces, if any, has not all of its roots. */
 Status job_apply(struct transaction *transaction, Bytes id, Bytes value,
-                 struct error *err);
+                 bool *has_new_roots, struct error *err);
 /* Its rows in jobs and jobs_open. */
 Status job_put_indices(struct transaction *transaction,
                        const struct job_row *row, struct error *err);

@@ -263,24 +263,44 @@ Status job_put_indices(struct transaction *transaction,
     return put_open(transaction, row, err);
 }
 
+static bool has_root(const struct job_row *row, const Cid *cid)
+{
+    for (unsigned index = 0; index < row->root_count; index++)
+        if (cid_equal(&row->roots[index], cid))
+            return true;
+    return false;
+}
+
+static bool has_all_roots(const struct job_row *row,
+                          const struct job_row *roots)
+{
+    for (unsigned index = 0; index < roots->root_count; index++)
+        if (!has_root(row, &roots->roots[index]))
+            return false;
+    return true;
+}
+
 Status job_apply(struct transaction *transaction, Bytes id, Bytes value,
-                 struct error *err)
+                 bool *has_new_roots, struct error *err)
 {
     struct job_row row, old;
-    uint8_t key[JOB_PLACE_LEN];
+    uint8_t bytes[JOB_PLACE_LEN];
     Bytes rest;
     ASSERT(id.len == SHA256_LEN && head_read(value, &row, &rest));
     memcpy(row.id.bytes, id.data, SHA256_LEN);
     const struct job_place place = job_place_of(&row);
+    const Bytes key = job_time_key(&place, bytes);
+    ASSERT(job_row_read(key, value, &row));
     const Status status = find_old(transaction, &row, &old, err);
     if (status != STATUS_OK && status != STATUS_NOT_FOUND)
         return status;
-    if (status == STATUS_NOT_FOUND)
+    const bool is_new = status == STATUS_NOT_FOUND;
+    *has_new_roots = is_new || !has_all_roots(&old, &row);
+    if (is_new)
         TRY(put_id(transaction, &place, err));
-    if (status == STATUS_NOT_FOUND || old.is_open != row.is_open)
+    if (is_new || old.is_open != row.is_open)
         TRY(put_open(transaction, &row, err));
-    return transaction_put(transaction, TABLE_JOBS_TIME,
-                           job_time_key(&place, key), value, err);
+    return transaction_put(transaction, TABLE_JOBS_TIME, key, value, err);
 }
 
 /* Keys of a job's journal that are met first. */

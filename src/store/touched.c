@@ -92,7 +92,7 @@ static void add_operation(struct writing *writing,
     else if (operation->kind == OPERATION_PUT &&
              operation->table == TABLE_PINS)
         add(writing, operation->key);
-    else if (operation->kind == OPERATION_JOB)
+    else if (operation->kind == OPERATION_JOB && operation->has_new_roots)
         job_operation_roots(value, add_root, writing);
 }
 

@@ -193,6 +193,38 @@ static void a_job_that_comes_during_a_collection_keeps_its_roots(void **state)
     assert_false(has(store, "nobody's"));
 }
 
+static uint64_t count_touched(struct store *store)
+{
+    struct transaction transaction;
+    struct table_stat stat = {0};
+    assert_ok(tables_read(store->tables, &transaction, NULL));
+    assert_ok(transaction_stat(&transaction, TABLE_TOUCHED, &stat, NULL));
+    transaction_end(&transaction);
+    return stat.count;
+}
+
+/* A job at work changes its row often, its roots hardly ever. */
+static void only_new_roots_are_touched(void **state)
+{
+    struct store *store = ((struct fixture *)*state)->store;
+    struct job_row row = row_of(1, true, 1);
+    row.roots[row.root_count++] = cid_of_text("workflow");
+    row.roots[row.root_count++] = cid_of_text("container");
+    put_row(store, &row);
+    assert_int_equal(count_touched(store), 1);
+    row.value = text_block("progress");
+    put_row(store, &row);
+    row.is_open = false;
+    put_row(store, &row);
+    assert_int_equal(count_touched(store), 1);
+    row.roots[row.root_count++] = cid_of_text("outcome");
+    put_row(store, &row);
+    assert_int_equal(count_touched(store), 2);
+    row.root_count--;
+    put_row(store, &row);
+    assert_int_equal(count_touched(store), 2);
+}
+
 static void a_damaged_job_stops_a_collection(void **state)
 {
     struct store *store = ((struct fixture *)*state)->store;
@@ -436,6 +468,7 @@ int main(void)
         ON_BOTH(results_in_a_journal_stay_hits),
         ON_BOTH(roots_of_thousands_of_jobs_are_read),
         ON_BOTH(a_job_that_comes_during_a_collection_keeps_its_roots),
+        ON_BOTH(only_new_roots_are_touched),
         ON_BOTH(a_damaged_job_stops_a_collection),
         ON_BOTH(a_damaged_job_is_forgotten_by_a_repair),
         ON_BOTH(missing_rows_of_indices_are_added_by_a_repair),
