@@ -4,6 +4,31 @@
 #include "task/computation.h"
 #include "task/reserved.h"
 
+/* Of a job without outputs: it is not over, or it stopped before there could be
+ * any, and says why. */
+static const Value *no_outputs(struct request *request, const Value *job)
+{
+    const Value *state = value_get(job, TEXT("state"));
+    const Value *message = value_get(job, TEXT("message"));
+    Value *none = ARENA_NEW(&request->arena, Value);
+    Text output;
+    if (!state || !job_state_is_over(job_state_from_name(state->text))) {
+        respond_problem(request, 409, "job-not-over",
+                        "it has no outputs before it is over; ?wait= of the "
+                        "job waits for that");
+        return NULL;
+    }
+    if (request_query(request, "output", &output)) {
+        respond_problem(request, 409, "no-result", "the job %.*s%s%.*s",
+                        TEXT_ARG(state->text), message ? ": " : "",
+                        message ? (int)message->text.len : 0,
+                        message ? message->text.data : "");
+        return NULL;
+    }
+    *none = value_map(&request->arena, NULL, 0);
+    return none;
+}
+
 /* The job's outputs; NULL: it has answered. */
 static const Value *read_outputs(struct request *request)
 {
@@ -14,20 +39,19 @@ static const Value *read_outputs(struct request *request)
         return NULL;
     const Status status =
         node_job(request->node, &id, &request->arena, job, &err);
-    const Value *outputs =
-        status == STATUS_OK ? value_get(job, TEXT("outputs")) : NULL;
-    if (status == STATUS_NOT_FOUND)
+    if (status == STATUS_NOT_FOUND) {
         respond_problem(request, 404, "job-not-found",
                         "this node has no such job");
-    else if (status != STATUS_OK)
+        return NULL;
+    }
+    if (status != STATUS_OK) {
         respond_failure(request, NULL, status, &err);
-    else if (!outputs || outputs->kind != VALUE_MAP)
-        respond_problem(request, 409, "job-not-over",
-                        "it has no outputs before it is over; ?wait= of the "
-                        "job waits for that");
-    else
-        return outputs;
-    return NULL;
+        return NULL;
+    }
+    const Value *outputs = value_get(job, TEXT("outputs"));
+    if (!outputs || outputs->kind != VALUE_MAP)
+        return no_outputs(request, job);
+    return outputs;
 }
 
 /* The block of an output's result, decoded into the arena. */

@@ -200,7 +200,13 @@ curl -s -N -m 20 -b jar "$URL/v1/jobs/events" > news &
 news=$!
 sleep 0.3
 post 200 "is resumed" '' "/v1/jobs/$sleeper/resume"
+get 409 "has no outputs before it is over" "/v1/jobs/$sleeper/result"
+problem job-not-over
 post 200 "is cancelled" '' "/v1/jobs/$sleeper/cancel"
+get 200 "and has none after" "/v1/jobs/$sleeper/result"
+is 'it' '{}'
+get 409 "nor one" "/v1/jobs/$sleeper/result?output=sum"
+problem no-result
 wait "$watcher"
 expect_true "a stream ends with the job" grep -q '^event: cancelled$' stream
 expect_true "and had all of it" test "$(sed -n 's/^event: //p' stream | tr '\n' ' ')" = \
