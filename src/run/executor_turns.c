@@ -110,8 +110,8 @@ static uint64_t memory_left(const struct executor *executor)
     if (fixed >= total)
         return 0;
     const uint64_t left = total - fixed;
-    const uint64_t as_small =
-        left / small_ones(executor, use->small_count + 1);
+    const uint64_t small_count = small_ones(executor, use->small_count + 1);
+    const uint64_t as_small = small_count > 0 ? left / small_count : left;
     if (as_small < use->small_max)
         return 0;
     if (as_small < small)
