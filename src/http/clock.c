@@ -84,7 +84,7 @@ static void resume_rung(struct http *http)
 
 /* --- The thread ---------------------------------------------------------- */
 
-/* Until `at_ns`, or somebody rings; without anybody, for as long as it takes. */
+/* Until `at_ns`, or somebody rings; with nobody there, for ever. */
 static void rest(struct http *http, uint64_t at_ns)
 {
     const struct timespec until = {
