@@ -47,6 +47,13 @@ static Status load(struct node *node, const struct job *job,
                        active->workflow, &active->fresh, err);
 }
 
+/* As a time of the monotonic clock; 0: never, which so much is. */
+static uint64_t after_ms(uint64_t start_ns, uint64_t ms)
+{
+    const uint64_t most_ms = ((uint64_t)INT64_MAX - start_ns) / 1000000;
+    return ms < most_ms ? start_ns + ms * 1000000 + 1 : 0;
+}
+
 static uint64_t least(uint64_t a, uint64_t b)
 {
     return a == 0 || (b != 0 && b < a) ? b : a;
@@ -165,7 +172,7 @@ void active_start(struct node *node, struct job *job)
         const uint64_t left = facts->limits.time_ms > facts->ran_ms
                                   ? facts->limits.time_ms - facts->ran_ms
                                   : 0;
-        active->limit_ns = active->start_ns + left * 1000000 + 1;
+        active->limit_ns = after_ms(active->start_ns, left);
     }
     job_set_state(node, job, JOB_RUNNING);
     job_set_timer(node, job);
@@ -392,6 +399,8 @@ void active_step(struct active *active)
         loop_make_runnable(active->node, active);
         break;
     case RUN_WAITS:
+        if (told_unwanted(active) && active->later_count > 0)
+            loop_make_runnable(active->node, active);
         active_set_timer(active);
         break;
     case RUN_OVER:

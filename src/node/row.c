@@ -105,6 +105,8 @@ void row_write(const struct job_facts *facts, struct arena *arena,
     struct writing writing = {.arena = arena};
     put(&writing, TEXT("state"), value_text(job_state_name(facts->state)));
     put(&writing, TEXT("subject"), value_text(text_of(facts->subject->text)));
+    if (!did_equal(facts->share, facts->subject))
+        put(&writing, TEXT("share"), value_text(text_of(facts->share->text)));
     put_link(&writing, TEXT("workflow"), CODEC_DAG_CBOR, &facts->workflow);
     put_link(&writing, TEXT("container"), CODEC_RAW, &facts->container);
     put_text(&writing, TEXT("name"), facts->name);

@@ -124,6 +124,8 @@ struct active_task {
     bool is_ahead; /* it may, and is not over */
 };
 
+enum { AHEAD_MAX = 64 /* tasks of others' jobs */ };
+
 struct active {
     struct node *node;
     struct job *job;
@@ -149,7 +151,8 @@ struct active {
     uint32_t untold_count, untold_capacity;
     uint32_t *later; /* wait to be let through; owned */
     uint32_t later_first, later_count, later_capacity;
-    uint32_t ahead; /* tasks that may, and are not over */
+    uint32_t ahead[AHEAD_MAX]; /* tasks that may, and are not over */
+    uint32_t ahead_count;
     uint32_t logs;
     Cid compiling;         /* the module that was told of last */
     struct parcel *parcel; /* of its end */
@@ -253,7 +256,6 @@ enum {
     EVENT_PAGE_BYTES = 32 << 10,
     SEGMENT_BYTES = 64 << 10,
     EVENT_HEAD = 12,
-    AHEAD_MAX = 64, /* tasks of others' jobs */
     /* How late a journal may be on the disk; later by as much for each so many
      * runs, which would write nothing but journals. */
     FLUSH_NS = 20 * 1000 * 1000,
@@ -386,6 +388,9 @@ StoreDone told_kept;
 void told_untold(struct active *active);
 /* Gives back what was not used of its quota. */
 void told_unpaid(struct active *active);
+/* The same of tasks that nobody wants any more, which are told of to nobody.
+ * True if there were any. */
+bool told_unwanted(struct active *active);
 /* Asks again for those who wait for their quota. */
 void told_later(struct active *active);
 

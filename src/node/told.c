@@ -174,12 +174,23 @@ static void add_unsaid(const struct active *active, uint32_t task,
         used->fuel = asked > 0 && (most == 0 || asked < most) ? asked : most;
 }
 
+/* Its place is another's. */
+static void leave_ahead(struct active *active, uint32_t task)
+{
+    uint32_t place = 0;
+    if (!active->tasks[task].is_ahead)
+        return;
+    active->tasks[task].is_ahead = false;
+    while (active->ahead[place] != task)
+        place++;
+    active->ahead[place] = active->ahead[--active->ahead_count];
+}
+
 static void pay(struct active *active, uint32_t task,
                 const struct run_task_report *report)
 {
     struct node *node = active->node;
-    active->ahead -= active->tasks[task].is_ahead;
-    active->tasks[task].is_ahead = false;
+    leave_ahead(active, task);
     if (!active->tasks[task].is_paid)
         return;
     active->tasks[task].is_paid = false;
@@ -196,10 +207,17 @@ static void pay(struct active *active, uint32_t task,
 
 void told_unpaid(struct active *active)
 {
-    if (active->ahead == 0)
-        return;
-    for (uint32_t task = 0; task < active->workflow->count; task++)
-        pay(active, task, NULL);
+    while (active->ahead_count > 0)
+        pay(active, active->ahead[0], NULL);
+}
+
+bool told_unwanted(struct active *active)
+{
+    const uint32_t before = active->ahead_count;
+    for (uint32_t place = before; place-- > 0;)
+        if (!run_is_asked(active->run, active->ahead[place]))
+            pay(active, active->ahead[place], NULL);
+    return active->ahead_count < before;
 }
 
 static void put_cost(struct event_draft *draft, const struct active *active,
@@ -373,14 +391,16 @@ static RunMay ask(struct active *active, uint32_t task,
         return RUN_MAY;
     if (active->mode == ACTIVE_CANCELS || active->mode == ACTIVE_FAILS)
         return RUN_MAY_NOT;
-    if (active->ahead >= AHEAD_MAX)
+    // One that had to wait for an equal one is asked about again.
+    const bool is_ahead = active->tasks[task].is_ahead;
+    if (!is_ahead && active->ahead_count == AHEAD_MAX)
         return RUN_MAY_LATER;
     if (!is_allowed(active, active->run, task, why))
         return RUN_MAY_NOT;
-    const RunMay may = ask_quota(active, task, why);
-    if (may == RUN_MAY) {
+    const RunMay may = is_ahead ? RUN_MAY : ask_quota(active, task, why);
+    if (may == RUN_MAY && !is_ahead) {
         active->tasks[task].is_ahead = true;
-        active->ahead++;
+        active->ahead[active->ahead_count++] = task;
     }
     return may;
 }

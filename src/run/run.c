@@ -165,8 +165,11 @@ static RunStep take_steps(struct run *run, unsigned actions_max,
         // Leases are renewed though nobody wakes us.
         uint64_t until =
             clock_monotonic_ns() + (uint64_t)WAIT_MAX_MS * 1000000;
-        uint64_t timer_ns = run->start_ns + action.until_ms * 1000000;
-        bool has_timer = action.until_ms != 0;
+        // Times may be as long as numbers are: so late is never.
+        const uint64_t last_ms = (UINT64_MAX - run->start_ns) / 1000000;
+        bool has_timer = action.until_ms != 0 && action.until_ms < last_ms;
+        uint64_t timer_ns =
+            run->start_ns + (has_timer ? action.until_ms * 1000000 : 0);
         *until_ns = has_timer && timer_ns < until ? timer_ns : until;
         if (!has_timer && run->open_runs == 0)
             *until_ns = 0;
@@ -452,6 +455,13 @@ void run_report(const struct run *run, uint32_t task,
         .message = message_of(run, task),
     };
     schedule_state(run->schedule, task, &out->state);
+}
+
+bool run_is_asked(const struct run *run, uint32_t task)
+{
+    struct schedule_task_state state;
+    schedule_state(run->schedule, task, &state);
+    return state.state != TASK_UNASKED;
 }
 
 uint64_t run_elapsed_ns(const struct run *run)

@@ -137,6 +137,8 @@ void run_counts(const struct run *run, struct schedule_counts *out);
 /* Any task, during the run and after it. */
 void run_report(const struct run *run, uint32_t task,
                 struct run_task_report *out);
+/* False if nobody wants it, or not any more: it is told of to nobody. */
+bool run_is_asked(const struct run *run, uint32_t task);
 uint64_t run_elapsed_ns(const struct run *run);
 /* Nanoseconds since a running task was started, else 0. */
 uint64_t run_task_elapsed_ns(const struct run *run, uint32_t task);
