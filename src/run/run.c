@@ -199,8 +199,8 @@ void run_cancel(struct run *run)
 void run_suspend(struct run *run, bool cut)
 {
     run->is_suspending = true;
-    if (cut)
-        run_cut_calls(run);
+    // What waits for its module or its turn has not begun.
+    run_cut_calls(run, cut);
 }
 
 bool run_is_suspended(const struct run *run)

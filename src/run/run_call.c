@@ -379,11 +379,14 @@ void run_stop(struct run *run, uint32_t task, End end)
         }
 }
 
-void run_cut_calls(struct run *run)
+void run_cut_calls(struct run *run, bool begun_too)
 {
     // From the end: a call that is over is replaced by the last.
-    for (uint32_t index = run->open_runs; index-- > 0;)
-        stop(run->open[index], END_CANCELLED);
+    for (uint32_t index = run->open_runs; index-- > 0;) {
+        struct run_call *call = run->open[index];
+        if (begun_too || run->tasks[call->task].started_ns == 0)
+            stop(call, END_CANCELLED);
+    }
 }
 
 void run_renew_leases(struct run *run)

@@ -119,8 +119,8 @@ static inline bool run_is_fresh(const struct run *run, uint32_t task)
 }
 
 /* run_call.c */
-/* Ends all calls as cancelled, soon. */
-void run_cut_calls(struct run *run);
+/* Ends all calls as cancelled, soon; or those that have not begun. */
+void run_cut_calls(struct run *run, bool begun_too);
 void run_alarm(struct run *run, uint32_t task, Text text);
 void run_start(struct run *run, uint32_t task, const struct limits *limits);
 void run_stop(struct run *run, uint32_t task, End end);
