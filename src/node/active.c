@@ -319,6 +319,8 @@ static void active_over(struct active *active)
 {
     struct node *node = active->node;
     struct job *job = active->job;
+    if (active->mode == ACTIVE_SUSPENDS)
+        told_rest(active);
     told_untold(active);
     told_unpaid(active);
     pthread_mutex_lock(&node->lock);

@@ -110,9 +110,10 @@ static void add_pages(struct node *node, struct job *job,
 }
 
 /* A block goes in a batch of its own, so that it can be read as soon as it is
- * named. */
+ * named; and with the row that names it, so that it is there if that is. */
 static void put_segment(struct node *node, struct job *job,
-                        const struct buffer *block, uint64_t last)
+                        const struct buffer *block, uint64_t last,
+                        struct store_batch *with_row)
 {
     struct store_batch *batch = store_batch_new(node->store);
     Cid cid;
@@ -121,6 +122,7 @@ static void put_segment(struct node *node, struct job *job,
     bool known = cid_sha256(&cid, CODEC_DAG_CBOR, &hash);
     ASSERT(known);
     store_batch_block(batch, &cid, buffer_bytes(block));
+    store_batch_block(with_row, &cid, buffer_bytes(block));
     store_commit_async(batch, NULL, NULL);
     pthread_mutex_lock(&node->lock);
     job->facts.segment = hash;
@@ -148,7 +150,7 @@ static void compact(struct node *node, struct job *job,
                       job->facts.has_segment ? &prev : NULL, &block, &last);
         if (block.status != STATUS_OK)
             break;
-        put_segment(node, job, &block, last);
+        put_segment(node, job, &block, last, batch);
     }
     job->tail = 0;
     store_batch_journal_remove(batch, &job->facts.id, job->facts.submitted_ms,

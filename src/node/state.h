@@ -122,6 +122,7 @@ struct active_task {
     uint64_t ready_ns, started_ns;
     bool is_paid;  /* quota_begin() said yes */
     bool is_ahead; /* it may, and is not over */
+    bool is_over;  /* and that was told */
 };
 
 enum { AHEAD_MAX = 64 /* tasks of others' jobs */ };
@@ -386,6 +387,8 @@ RunAuthorise told_authorise;
 RunSends told_sends;
 StoreDone told_kept;
 void told_untold(struct active *active);
+/* What came out after it was suspended, which the run tells nobody any more. */
+void told_rest(struct active *active);
 /* Gives back what was not used of its quota. */
 void told_unpaid(struct active *active);
 /* The same of tasks that nobody wants any more, which are told of to nobody.

@@ -237,6 +237,14 @@ static void put_cost(struct event_draft *draft, const struct active *active,
     put_number(draft, TEXT("worker"), report->worker);
 }
 
+/* What was stopped because the job is suspended is done when it is resumed. */
+static bool is_put_off(const struct active *active,
+                       const struct schedule_task_state *state)
+{
+    return active->mode == ACTIVE_SUSPENDS && state->out == OUT_END &&
+           (state->end == END_CANCELLED || state->end == END_BLOCKED);
+}
+
 static void finished(struct active *active, uint32_t task,
                      const struct run_task_report *report)
 {
@@ -244,6 +252,11 @@ static void finished(struct active *active, uint32_t task,
     const struct schedule_task_state *state = &report->state;
     Cid result, comp;
     forget_untold(active, task);
+    active->tasks[task].is_over = true;
+    if (is_put_off(active, state)) {
+        pay(active, task, report);
+        return;
+    }
     put_task(&draft, active, task);
     event_put(&draft, TEXT("by"), value_text(by_name(state->by)));
     event_put(&draft, TEXT("ok"), value_bool(state->out == OUT_OK));
@@ -271,6 +284,19 @@ static void finished(struct active *active, uint32_t task,
         active_stop(active, ACTIVE_FAILS,
                     "limit/fuel: the job's tasks used more fuel than they may "
                     "in total");
+}
+
+void told_rest(struct active *active)
+{
+    for (uint32_t task = 0; task < active->workflow->count; task++) {
+        const struct active_task *mine = &active->tasks[task];
+        struct run_task_report report;
+        if (mine->started_ns == 0 || mine->is_over)
+            continue;
+        run_report(active->run, task, &report);
+        if (report.state.state == TASK_DONE)
+            finished(active, task, &report);
+    }
 }
 
 /* --- Words --------------------------------------------------------------- */

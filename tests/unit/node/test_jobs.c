@@ -179,10 +179,32 @@ static void what_was_suspended_goes_on_after_a_restart(void **state)
     assert_ok(jobs_control(jobs, NODE_RESUME, &job).status);
     jobs_wait_for(jobs, &job, JOB_RUNNING);
     jobs_wait_count(jobs, &job, "\"task/finished\"", 2);
+    assert_int_equal(jobs_count(jobs, &job, "\"ok\":false"), 0);
     // What was finished is known.
     assert_int_equal(jobs_count(jobs, &job, "\"by\":\"run\""), 1);
     assert_int_equal(jobs_count(jobs, &job, "\"by\":\"memo\""), 1);
     assert_ok(jobs_control(jobs, NODE_CANCEL, &job).status);
+}
+
+/* `a` runs for a while and is let finish; what awaits it is not begun, and not
+ * said to have failed. */
+static void a_suspended_job_lets_finish_and_begins_no_more(void **state)
+{
+    struct jobs *jobs = *state;
+    const Hash job =
+        jobs_submit(jobs, "tasks:\n"
+                          "  a: {run: numbers.wasm#count, args: [700000000]}\n"
+                          "  b: {run: numbers.wasm#add, args: [!ok a, 1]}\n")
+            .job;
+    jobs_wait_count(jobs, &job, "\"task/started\"", 1);
+    assert_ok(jobs_control(jobs, NODE_SUSPEND, &job).status);
+    jobs_wait_count(jobs, &job, "\"task/finished\"", 1);
+    usleep(50 * 1000);
+    assert_int_equal(jobs_count(jobs, &job, "\"task/finished\""), 1);
+    assert_int_equal(jobs_count(jobs, &job, "\"ok\":false"), 0);
+    assert_ok(jobs_control(jobs, NODE_RESUME, &job).status);
+    assert_state(jobs_wait(jobs, &job), JOB_SUCCEEDED);
+    assert_int_equal(jobs_count(jobs, &job, "\"by\":\"run\""), 2);
 }
 
 static void what_ran_when_the_node_was_closed_runs_again(void **state)
@@ -587,6 +609,7 @@ int main(void)
         TEST(verbs_do_what_the_table_says),
         TEST(there_is_no_such_job),
         TEST(what_was_suspended_goes_on_after_a_restart),
+        TEST(a_suspended_job_lets_finish_and_begins_no_more),
         TEST(what_ran_when_the_node_was_closed_runs_again),
         TEST(a_delayed_job_waits_for_its_time),
         TEST(a_deadline_ends_what_runs_and_what_waits),
