@@ -55,7 +55,7 @@ static void what_nobody_wants_any_more_has_no_place(void **state)
     const struct job_terms terms = {
         .workflow = jobs_workflow(
             jobs, "tasks:\n"
-                  "  slow: {run: numbers.wasm#add, args: [1500000000, 8]}\n"
+                  "  slow: {run: numbers.wasm#count, args: [4000000000]}\n"
                   "  bad: {run: bytes.wasm#fails, args: []}\n"
                   "  both: {run: numbers.wasm#add, args: [!ok slow, !ok "
                   "bad]}\n"
