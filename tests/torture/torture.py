@@ -234,14 +234,19 @@ class World:
         subprocess.check_call([os.environ.get("CC", "cc"), "-std=gnu11", "-D_GNU_SOURCE",
                                "-O1", "-shared", "-fPIC", "-w", "-o", self.shim,
                                os.path.join(ROOT, "tests/torture/shim.c")])
+        self.lock = threading.Lock()
+        self.node = Node(self)
+        self.renew()
+        self.counts = collections.Counter()
+        self.first_facts = None
+
+    def renew(self):
+        """A store with nothing in it."""
+        shutil.rmtree(self.store, ignore_errors=True)
         self.module = self.command("add", "-q", GUEST).split()[-1]
         self.jobs = {}  # id → number
         self.unchecked = []
-        self.lock = threading.Lock()
-        self.node = Node(self)
         self.ran = {}  # computation → the job that it ran for
-        self.counts = collections.Counter()
-        self.first_facts = None
 
     def path(self, name):
         return os.path.join(self.directory, name)
@@ -447,6 +452,9 @@ class World:
         faults = [self.kill_node, self.kill_worker, self.kill_worker, self.fill_disk,
                   self.fail_syncs, self.fail_writes, self.skew_clock]
         self.disk_failed = True
+        disk = shutil.disk_usage(self.disk)
+        if self.is_mounted and disk.used > disk.total // 3:
+            self.renew()  # What is full by itself is full for all.
         self.node.start()
         clients = [Client(self, self.random.random()) for _ in range(3)]
         clients.append(Commands(self, self.random.random()))

@@ -375,6 +375,78 @@ static void another_thread_wakes_it(void **state)
 
 /* --- Modules ------------------------------------------------------------- */
 
+static void add_size(struct buffer *out, size_t size)
+{
+    const uint8_t bytes[] = {
+        (uint8_t)(size | 0x80), (uint8_t)(size >> 7 | 0x80),
+        (uint8_t)(size >> 14 | 0x80), (uint8_t)(size >> 21 & 0x7f)};
+    buffer_add_bytes(out, bytes_of(bytes, sizeof bytes));
+}
+
+/* One function of very many instructions: it takes long to compile. */
+static Cid add_bomb(const struct bench *bench)
+{
+    enum { ROUNDS = 200000 };
+    static const uint8_t head[] = {0, 'a',  's', 'm',  1,   0,    0, 0, 1, 6,
+                                   1, 0x60, 1,   0x7e, 1,   0x7e, 3, 2, 1, 0,
+                                   7, 5,    1,   1,    'f', 0,    0, 10};
+    static const uint8_t tail[] = {0x20, 0, 0x0b};
+    struct buffer out;
+    Cid cid;
+    buffer_init(&out, 16 << 20);
+    buffer_add_bytes(&out, bytes_of(head, sizeof head));
+    add_size(&out, 1 + 4 + 1 + ROUNDS * 10 + sizeof tail);
+    buffer_add_byte(&out, 1);
+    add_size(&out, 1 + ROUNDS * 10 + sizeof tail);
+    buffer_add_byte(&out, 0);
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        const uint8_t round[] = {0x20, 0,    0x42, (uint8_t)(i & 31),
+                                 0x7e, 0x20, 0,    i % 2 ? 0x85 : 0x7c,
+                                 0x21, 0};
+        buffer_add_bytes(&out, bytes_of(round, sizeof round));
+    }
+    buffer_add_bytes(&out, bytes_of(tail, sizeof tail));
+    assert_ok(content_add_bytes(bench->world->store, buffer_bytes(&out), &cid,
+                                NULL));
+    buffer_deinit(&out);
+    return cid;
+}
+
+static void not_told(void *context, const struct module_ready *ready)
+{
+    (void)context;
+    (void)ready;
+    assert_true(false);
+}
+
+/* One worker: what one has compiled is held while another's tasks are done, and
+ * given up when it is not wanted any more. */
+static void compiling_for_one_does_not_stop_another(void **state)
+{
+    struct bench *bench = *state;
+    struct modules *modules = bench->world->modules;
+    const struct module_form form = {.engine = RUN_ENGINE_WASMTIME,
+                                     .lane = bench->lanes[0]};
+    const Cid bomb = add_bomb(bench);
+    assert_false(modules_want(modules, &bomb, &form, not_told, bench));
+    poll_for(bench, 60);
+    for (uint64_t i = 0; i < 20; i++)
+        submit(bench, &(struct wish){.lane = bench->lanes[1],
+                                     .function = "count",
+                                     .argument = i});
+    await(bench, 20);
+    struct executor_census census;
+    executor_count(bench->world->executor, &census);
+    assert_int_equal(census.running + census.waiting, 1);
+    modules_forget(modules, &bomb, bench);
+    const uint64_t start = clock_monotonic_ns();
+    while (census.running + census.waiting > 0) {
+        assert_true(clock_monotonic_ns() - start < 1000000000U);
+        executor_poll(bench->world->executor, 10);
+        executor_count(bench->world->executor, &census);
+    }
+}
+
 static void workers_of_subjects_are_not_shared(void **state)
 {
     struct bench *bench = *state;
@@ -406,6 +478,7 @@ int main(void)
         WITH(open_small, a_large_one_has_its_turn_among_small_ones),
         WITH(open_one, a_queued_job_that_is_cancelled_says_so),
         WITH(open_two, another_thread_wakes_it),
+        WITH(open_one, compiling_for_one_does_not_stop_another),
         WITH(open_one, workers_of_subjects_are_not_shared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
