@@ -150,9 +150,10 @@ const struct command gc_command = {
     .synopsis = "",
     .summary = "remove what nothing keeps",
     .description =
-        "Kept are pins and names (with what names were before) and all below\n"
-        "them, what running processes use, what was put within --grace,\n"
-        "and the results of computations that were used within --keep. With\n"
+        "Kept are pins, names (with what names were before), jobs of a node\n"
+        "(with what they finished) and all below them, what running processes\n"
+        "use, what was put within --grace, and the results of computations\n"
+        "that were used within --keep. With\n"
         "--max-memo the results that are worth least go first: those that\n"
         "were cheap to compute for what they take, and long not used. One\n"
         "that was removed is computed again when it is asked for.\n\n"
