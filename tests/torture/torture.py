@@ -246,6 +246,7 @@ class World:
         self.module = self.command("add", "-q", GUEST).split()[-1]
         self.jobs = {}  # id → number
         self.unchecked = []
+        self.damaged = set()  # numbers
         self.ran = {}  # computation → the job that it ran for
 
     def path(self, name):
@@ -349,6 +350,7 @@ class World:
     def damage_result(self):
         """A byte of some job's result, wherever it lies in the store."""
         job = self.random.choice(list(self.jobs))
+        self.damaged.add(self.jobs[job])
         value = struct.pack(">I", 2 * self.jobs[job] + 3)
         path = os.path.join(self.store, "data.mdb")
         with open(path, "rb") as file:
@@ -372,6 +374,9 @@ class World:
         if facts["state"] == "failed":
             return self.check_failure(job, facts)
         status, data = self.node.ask(link, "GET", f"/v1/jobs/{job}/result?output=s3")
+        if status == 409 and number in self.damaged:
+            self.counts["lost to damage, and said so"] += 1
+            return None
         if status != 200 or json.loads(data) != 2 * number + 3:
             raise Trouble(f"the job {job} of {number} came to {status} {data[:200]}")
         self.counts["right"] += 1
@@ -443,7 +448,9 @@ class World:
         self.counts["healed" if status == 200 else "said to be damaged"] += 1
         link.close()
         self.node.stop()
-        self.command("fsck", "--repair", allowed=(0, 3))
+        repaired = self.command("fsck", "--repair", allowed=(0, 3))
+        if os.environ.get("TORTURE_VERBOSE"):
+            print(repaired)
         self.command("fsck")
 
     # --- Rounds -----------------------------------------------------------------
