@@ -3,8 +3,8 @@
  *
  *     active_start ─▶ run_begin ─▶ run_step … ─▶ over
  *                                     │            ├─ the job is over
- *                        active_stop ─┘            ├─ suspended, or queued again
- *                                                  └─ dropped: its writes were lost
+ *                        active_stop ─┘            ├─ suspended, or in the queue
+ *                                                  └─ dropped: its writes are lost
  */
 #include <stdlib.h>
 

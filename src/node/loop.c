@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* loop.c - the node's thread. A turn:
  *
- *     words ─▶ timers ─▶ one batch for all that they changed ─▶ jobs are started
+ *     words ─▶ timers ─▶ one batch for all that they changed ─▶ jobs start
  *       ▲                                                             │
  *       └── wait for workers, words, timers ◀── runs take steps ◀─────┘
  */

@@ -13,8 +13,8 @@ static void guess_tail(struct job *job, const struct job_facts *facts)
         job->tail = SEGMENT_BYTES;
 }
 
-/* Somebody may have seen an event that was not durable yet, with a number beyond
- * those of the row: gaps are allowed, numbers that come twice are not. */
+/* Somebody may have seen an event that was not durable yet, with a number
+ * beyond those of the row: gaps are allowed, what comes twice is not. */
 enum { SEQ_GAP = 1 << 16 };
 
 struct recovering {
@@ -63,6 +63,17 @@ static bool is_quiet(struct node *node, const struct job *job)
     return is_quiet && !job->active;
 }
 
+/* Its row is to say that it goes on; what it came to may be in the memo. */
+static void undo_end(struct node *node, struct job *job)
+{
+    pthread_mutex_lock(&node->lock);
+    job->facts.has_outcome = false;
+    job->facts.ended_ms = 0;
+    pthread_mutex_unlock(&node->lock);
+    job_set_text(node, &job->facts.message, TEXT(""));
+    parcel_add(parcel_now(node), &(struct parcel_entry){.job = job});
+}
+
 /* Back to what is durable, but numbers go on. */
 static void go_back(struct node *node, struct job *job,
                     const struct job_facts *facts)
@@ -96,11 +107,24 @@ static void go_back(struct node *node, struct job *job,
     if (job->troubles < UINT8_MAX)
         job->troubles++;
     JobState state = facts->state;
-    if (state == JOB_RUNNING)
+    if (state == JOB_RUNNING || job->is_undone)
         state = JOB_QUEUED;
     job_set_state(node, job, state);
+    if (job->is_undone)
+        undo_end(node, job);
     if (state == JOB_QUEUED)
         job_enqueue(node, job);
+}
+
+/* A run's batch was kept, and that of its submission, which was refused, was
+ * not: the row has no container. */
+static Status remove_half(struct node *node, const struct job_facts *facts)
+{
+    struct store_batch *batch = store_batch_new(node->store);
+    store_batch_job_remove(batch, &facts->id, facts->submitted_ms);
+    const Status status = store_commit(batch, NULL);
+    store_batch_free(batch);
+    return status == STATUS_OK ? STATUS_NOT_FOUND : status;
 }
 
 /* True if it is done with. */
@@ -114,6 +138,9 @@ static bool look_again(struct node *node, struct job *job)
     Status status = job_get(node->store, &job->facts.id, &arena, &row, NULL);
     if (status == STATUS_OK)
         status = row_read(&row, &arena, &facts, NULL);
+    if (status == STATUS_OK && !job->is_durable)
+        status = remove_half(node, &facts);
+    job->has_gap = false; // It is quiet: nobody else asks.
     if (status == STATUS_OK)
         go_back(node, job, &facts);
     else if (status == STATUS_NOT_FOUND)

@@ -4,7 +4,7 @@
  *     node.c      opening and closing       loop.c     the thread: words, turns
  *     intake.c    submissions               control.c  suspend, cancel, …
  *     table.c     jobs in memory, subjects  parcel.c   what becomes durable
- *     active.c    the run of a job          told.c     what it says while it runs
+ *     active.c    the run of a job          told.c     what it says as it runs
  *     journal.c   events and segments       row.c      a job's row
  *     recover.c   after a restart           watch.c    who wants to know
  *     view.c      a job as a map            graph.c    its tasks
@@ -86,6 +86,8 @@ struct job {
     uint64_t hidden_after; /* events behind it are not public yet */
     bool is_durable;       /* it was acknowledged, or may be: it is public */
     uint32_t batches_sent, batches_done;
+    bool has_gap;     /* one of them was lost: those behind it do not count */
+    bool is_undone;   /* nor does its end, though its row may say so */
     uint32_t words;   /* about it, on their way to the node's thread */
     JobState state;   /* as facts.state, but over as soon as it is */
     bool is_dropped;  /* it was never durable: forget it */

@@ -86,8 +86,8 @@ static void a_job_fails_with_its_first_wanted_task(void **state)
     assert_int_equal(jobs_count(jobs, &answer.job, "\"ok\":false"), 1);
 }
 
-/* Errors have room for so many bytes, and may end within a character: a row with
- * half of one could not be read again. */
+/* Errors have room for so many bytes, and may end within a character: a row
+ * with half of one could not be read again. */
 static void words_that_were_cut_stay_text(void **state)
 {
     char text[600];
