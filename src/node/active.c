@@ -2,10 +2,10 @@
 /* active.c - the run of a job, from its turn to its end.
  *
  *     active_start ─▶ run_begin ─▶ run_step … ─▶ over
- *                                     │            ├─ the job is over
- *                        active_stop ─┘            ├─ suspended, or in the queue
- *                                                  └─ dropped: its writes are lost
- */
+ *                                     │           ├─ the job is over
+ *                        active_stop ─┘           ├─ suspended, or queued
+ *                                                 └─ dropped: its writes
+ *                                                    were lost */
 #include <stdlib.h>
 
 #include "base/clock.h"

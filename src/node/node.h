@@ -101,8 +101,8 @@ Status node_jobs(struct node *node, const struct node_filter *filter,
 
 /* Events of a job behind number `after`, in order, until `each` is false; of an
  * open job also those that are not durable yet. `event` is its DAG-CBOR.
- * `*last` is the number of the last one told, or `after`; `*is_over`: the job is over
- * and there are no more. */
+ * `*last` is the number of the last one told, or `after`; `*is_over`: the job
+ * is over and there are no more. */
 typedef bool NodeEvent(void *context, uint64_t seq, Bytes event);
 Status node_events(struct node *node, const Hash *job, uint64_t after,
                    NodeEvent *each, void *context, uint64_t *last,
