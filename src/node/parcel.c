@@ -105,14 +105,29 @@ static void post_word(struct node *node, const struct parcel_entry *entry,
     loop_post(node, word);
 }
 
+/* Under the lock. What stands behind a batch that was lost may need it. */
+static Status judge(struct job *job, const struct parcel_entry *entry,
+                    Status status)
+{
+    if (status == STATUS_OK && job->has_gap) {
+        job->is_undone |= entry->is_final;
+        return STATUS_IO;
+    }
+    if (status == STATUS_OK)
+        job->is_undone = false;
+    job->has_gap |= status != STATUS_OK;
+    return status;
+}
+
 /* What everybody may know from now on. True if the node's thread is to know,
  * too: it is lost, or it was the last that a job waited for that is over. */
 static bool publish(struct node *node, const struct parcel_entry *entry,
-                    Status status, struct node_answer *out)
+                    struct node_answer *out)
 {
     struct job *job = entry->job;
-    const bool is_over = status == STATUS_OK && entry->is_final;
     pthread_mutex_lock(&node->lock);
+    const Status status = judge(job, entry, out->status);
+    const bool is_over = status == STATUS_OK && entry->is_final;
     job->batches_done++;
     job->is_durable |= status == STATUS_OK;
     journal_sent(job);
@@ -130,6 +145,7 @@ static bool publish(struct node *node, const struct parcel_entry *entry,
     const bool is_last = job_state_is_over(job->facts.state) &&
                          job->batches_done == job->batches_sent;
     job->words += is_last || status != STATUS_OK;
+    out->status = status;
     out->job = job->facts.id;
     out->state = job->facts.state;
     out->is_new = entry->is_new;
@@ -144,14 +160,18 @@ void parcel_done(void *context, Status status, const struct error *err)
     for (size_t index = 0; index < parcel->count; index++) {
         const struct parcel_entry *entry = &parcel->entries[index];
         struct node_answer what = {.status = status};
-        const bool has_word = publish(node, entry, status, &what);
+        const bool has_word = publish(node, entry, &what);
+        const bool is_kept = what.status == STATUS_OK;
         if (status != STATUS_OK && err)
             what.error = *err;
+        else if (!is_kept)
+            IGNORE(fail(&what.error, what.status,
+                        "what came before it could not be written: try again "
+                        "soon"));
         // The job may be gone as soon as the word is there.
         if (has_word)
-            post_word(node, entry,
-                      status == STATUS_OK ? WORD_OVER : WORD_LOST);
-        if (status == STATUS_OK)
+            post_word(node, entry, is_kept ? WORD_OVER : WORD_LOST);
+        if (is_kept)
             watch_tell(node, &what.job, true);
         answer(entry->told, entry->context, &what);
     }

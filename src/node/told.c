@@ -513,6 +513,7 @@ void told_kept(void *context, Status status, const struct error *err)
     }
     pthread_mutex_lock(&node->lock);
     job->batches_done++;
+    job->has_gap |= status != STATUS_OK;
     active->batches_done++;
     journal_sent(job);
     job->words += word != NULL;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "node/state.h"
 
 /* --- No room ------------------------------------------------------------- */
 
@@ -102,6 +103,63 @@ static void control_that_cannot_be_kept_did_not_happen(void **state)
     empty_disk();
     assert_true(refused.status != STATUS_OK);
     jobs_wait_for(jobs, &answer.job, JOB_QUEUED);
+    jobs_reopen(jobs);
+    assert_state(jobs_state(jobs, &answer.job), JOB_QUEUED);
+}
+
+/* As if a batch of its run had been lost a moment ago. */
+static void lose_one(struct jobs *jobs, const Hash *id, bool was_kept)
+{
+    pthread_mutex_lock(&jobs->node->lock);
+    struct job *job = jobs_find(jobs->node, id);
+    assert_non_null(job);
+    job->has_gap = true;
+    job->is_durable = was_kept;
+    pthread_mutex_unlock(&jobs->node->lock);
+}
+
+static void an_end_behind_a_lost_batch_is_none(void **state)
+{
+    struct jobs *jobs = *state;
+    const struct job_terms terms = {
+        .workflow = jobs_workflow(jobs, sum),
+        .not_before_ms = clock_wall_ms() + 3600 * 1000,
+    };
+    const struct node_answer answer = jobs_submit_terms(jobs, &terms, "");
+    assert_ok(answer.status);
+    lose_one(jobs, &answer.job, true);
+    assert_status(jobs_control(jobs, NODE_CANCEL, &answer.job).status,
+                  STATUS_IO);
+    jobs_wait_for(jobs, &answer.job, JOB_QUEUED);
+    // Its row says so, too, as soon as anything else can be written.
+    struct node_answer next;
+    do
+        next = jobs_control(jobs, NODE_SUSPEND, &answer.job);
+    while (next.status == STATUS_BUSY);
+    assert_ok(next.status);
+    jobs_reopen(jobs);
+    assert_state(jobs_state(jobs, &answer.job), JOB_SUSPENDED);
+    assert_ok(jobs_control(jobs, NODE_CANCEL, &answer.job).status);
+    assert_state(jobs_state(jobs, &answer.job), JOB_CANCELLED);
+}
+
+static void half_a_job_is_none(void **state)
+{
+    struct jobs *jobs = *state;
+    const struct job_terms terms = {
+        .workflow = jobs_workflow(jobs, sum),
+        .not_before_ms = clock_wall_ms() + 3600 * 1000,
+    };
+    struct node_answer answer = jobs_submit_terms(jobs, &terms, "x");
+    assert_ok(answer.status);
+    lose_one(jobs, &answer.job, false);
+    assert_status(jobs_control(jobs, NODE_SUSPEND, &answer.job).status,
+                  STATUS_IO);
+    do
+        answer = jobs_submit_terms(jobs, &terms, "x");
+    while (answer.status == STATUS_BUSY);
+    assert_ok(answer.status);
+    assert_true(answer.is_new);
     jobs_reopen(jobs);
     assert_state(jobs_state(jobs, &answer.job), JOB_QUEUED);
 }
@@ -215,6 +273,8 @@ int main(void)
         TEST(what_cannot_be_kept_is_not_acknowledged),
         TEST(a_run_whose_results_are_lost_runs_again),
         TEST(control_that_cannot_be_kept_did_not_happen),
+        TEST(an_end_behind_a_lost_batch_is_none),
+        TEST(half_a_job_is_none),
         TEST(what_fails_for_the_hosts_reasons_is_tried_again),
         TEST(what_fails_by_itself_is_not_tried_again),
         TEST(what_was_acknowledged_survives_a_kill),
