@@ -270,18 +270,26 @@ static bool has_place(const struct node *node, const struct subject *subject)
             node->active < 2 * node->config.active_max);
 }
 
+static bool turn_has_place(void *context, struct heap_item *item)
+{
+    const struct ranked *turn = (const void *)item;
+    return has_place(context, turn->owner);
+}
+
 struct job *jobs_next(struct node *node)
 {
     const struct ranked *first = ranking_first(&node->waiting);
-    if (!first)
+    // Whoever waits for one of his own runs is in nobody's way.
+    const struct ranked *next =
+        first ? (const void *)heap_find(&node->waiting, turn_has_place, node)
+              : NULL;
+    if (!next)
         return NULL;
-    struct subject *subject = first->owner;
-    if (!has_place(node, subject))
-        return NULL;
+    struct subject *subject = next->owner;
     const struct ranked *most_urgent = ranking_first(&subject->queued);
     ASSERT(most_urgent);
     struct job *job = most_urgent->owner;
-    node->turn_now = subject->turn.key;
+    node->turn_now = first->key;
     subject->turn.key += TURN / subject->weight;
     job_dequeue(node, job);
     if (subject->queued.count > 0)
