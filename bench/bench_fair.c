@@ -161,7 +161,7 @@ static struct workflow *hostile_workflow(const struct attack *attack,
     if (attack->name)
         return world_calls(module, text_of(attack->name), HOSTILE_TASKS, base,
                            UINT64_MAX);
-    enum { BOMBS = 24 };
+    enum { BOMBS = 80 };
     struct workflow *workflow = workflow_new();
     struct arena *arena = &workflow->arena;
     struct task_draft *drafts = arena_array(arena, BOMBS, sizeof *drafts);
