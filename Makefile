@@ -290,7 +290,8 @@ SCRIPTS := $(filter-out %/lib.sh %/peers.sh %/serving.sh,$(wildcard tests/e2e/*.
 
 check: ## every test: units, property, simulation, corpus, end to end
 	@tools/setup.sh test
-	+@$(MAKE) --no-print-directory MODE=release B=$(BUILD)/release all guests
+	+@$(MAKE) --no-print-directory MODE=release B=$(BUILD)/release all guests \
+	  bench/guests/loop.wasm bench/guests/hostile.wasm
 	+@$(MAKE) --no-print-directory MODE=debug B=$(BUILD)/debug all tests replays
 	+@$(MAKE) --no-print-directory MODE=tsan B=$(BUILD)/tsan \
 	  $(TSAN_TESTS:%=$(BUILD)/tsan/%) $(TSAN_PROGRAMS:%=$(BUILD)/tsan/%) \
