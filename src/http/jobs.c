@@ -7,19 +7,30 @@
 
 /* --- A list -------------------------------------------------------------- */
 
-enum { LIST_MAX = 1000, LIST_DEFAULT = 100 };
+enum {
+    LIST_MAX = 1000,
+    LIST_DEFAULT = 100,
+    /* Anybody may ask for a list of his own, and there may be none. */
+    LOOKS_MAX = 5000,
+};
 
 struct listing {
     struct request *request;
     Value *jobs;
     uint32_t count, max;
     struct job_place last;
+    bool is_cut;
 };
 
 static bool list_one(void *context, const Value *job,
                      const struct job_place *place)
 {
     struct listing *listing = context;
+    if (!job) {
+        listing->last = *place;
+        listing->is_cut = true;
+        return false;
+    }
     listing->jobs[listing->count++] =
         value_copy(&listing->request->arena, job);
     listing->last = *place;
@@ -103,8 +114,10 @@ static bool read_filter(struct request *request, struct node_filter *filter,
         }
         filter->subject = subject;
     }
-    if (!request->principal.all_jobs)
+    if (!request->principal.all_jobs) {
         filter->subject = &request->principal.did;
+        filter->looks_max = LOOKS_MAX;
+    }
     if (request_query(request, "after", &text)) {
         if (!read_place(text, after)) {
             respond_problem(request, 400, "bad-query",
@@ -136,7 +149,7 @@ RequestStep jobs_list(struct request *request)
     struct value_entry entries[2] = {
         {TEXT("jobs"), value_list(listing.jobs, listing.count)},
     };
-    const bool is_full = listing.count == listing.max;
+    const bool is_full = listing.is_cut || listing.count == listing.max;
     if (is_full)
         entries[1] = (struct value_entry){
             TEXT("next"), place_value(&request->arena, &listing.last)};

@@ -93,7 +93,9 @@ struct node_filter {
     Text name;          /* of the workflow, a part of it; empty: any */
     uint32_t count_max; /* 0: 100; at most 1000 */
     const struct job_place *after;
+    uint32_t looks_max; /* 0: at all there are */
 };
+/* `job` NULL: it has looked at as many as it may, up to there. */
 typedef bool NodeEach(void *context, const Value *job,
                       const struct job_place *place);
 Status node_jobs(struct node *node, const struct node_filter *filter,

@@ -166,7 +166,7 @@ struct listing {
     const struct node_filter *filter;
     NodeEach *each;
     void *context;
-    uint32_t left;
+    uint32_t left, looks;
     struct arena arena;
 };
 
@@ -201,10 +201,14 @@ static bool list_row(void *context, const struct job_row *row)
     struct listing *listing = context;
     struct job_facts facts;
     arena_reset(&listing->arena);
-    if (!facts_in_memory(listing->node, &row->id, &listing->arena, &facts) &&
-        row_read(row, &listing->arena, &facts, NULL) != STATUS_OK)
-        return true;
-    return list_facts(listing, &facts);
+    const bool is_there =
+        facts_in_memory(listing->node, &row->id, &listing->arena, &facts) ||
+        row_read(row, &listing->arena, &facts, NULL) == STATUS_OK;
+    if (is_there && !list_facts(listing, &facts))
+        return false;
+    const struct job_place place = {row->submitted_ms, row->id};
+    return ++listing->looks != listing->filter->looks_max ||
+           listing->each(listing->context, NULL, &place);
 }
 
 /* --- Open ones only: without a look at those that are over. -------------- */
@@ -232,6 +236,8 @@ static struct job_place *open_places(struct node *node,
         const struct job_place place = {job->facts.submitted_ms,
                                         job->facts.id};
         if (filter->states >> job->facts.state & 1 &&
+            (!filter->subject ||
+             did_equal(filter->subject, job->facts.subject)) &&
             (!filter->after || compare_places(filter->after, &place) < 0))
             places[(*count)++] = place;
     }
@@ -262,8 +268,11 @@ Status node_jobs(struct node *node, const struct node_filter *filter,
     enum { COUNT_DEFAULT = 100, COUNT_MAX = 1000 };
     static const uint32_t open_states =
         1 << JOB_QUEUED | 1 << JOB_RUNNING | 1 << JOB_SUSPENDED;
-    struct listing listing = {node, filter, each, context, filter->count_max,
-                              {0}};
+    struct listing listing = {.node = node,
+                              .filter = filter,
+                              .each = each,
+                              .context = context,
+                              .left = filter->count_max};
     Status status = STATUS_OK;
     if (listing.left == 0)
         listing.left = COUNT_DEFAULT;

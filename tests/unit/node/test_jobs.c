@@ -495,9 +495,11 @@ static bool list_one(void *context, const Value *job,
                      const struct job_place *place)
 {
     struct listed *listed = context;
+    listed->last = *place;
+    if (!job)
+        return false;
     assert_non_null(value_get(job, TEXT("state")));
     listed->count++;
-    listed->last = *place;
     return true;
 }
 
@@ -533,6 +535,16 @@ static void jobs_are_listed_by_state_and_name(void **state)
     assert_int_equal(count_jobs(jobs, &failed, &last), 0);
     const struct node_filter mine = {.subject = node_did(jobs->node)};
     assert_int_equal(count_jobs(jobs, &mine, &last), 4);
+    // Nobody's, with a look at two and then at the others.
+    const Did nobody = {.text = "did:key:nobody"};
+    struct node_filter none = {.subject = &nobody, .looks_max = 2};
+    last = (struct job_place){0};
+    assert_int_equal(count_jobs(jobs, &none, &last), 0);
+    assert_true(last.submitted_ms > 0);
+    none = (struct node_filter){.after = &(struct job_place[]){last}[0]};
+    assert_int_equal(count_jobs(jobs, &none, &last), 2);
+    none = (struct node_filter){.subject = &nobody, .states = 1 << JOB_QUEUED};
+    assert_int_equal(count_jobs(jobs, &none, &last), 0);
 }
 
 static void a_graph_says_how_tasks_are(void **state)
