@@ -164,6 +164,7 @@ static void start_workers(struct world *world)
         if (!entry)
             return;
         struct subject *subject = subject_of(world, entry);
+        ASSERT(subject);
         uint64_t span = subject->most_ns - subject->least_ns + 1;
         uint64_t ns = subject->least_ns + next_random(&world->random) % span;
         world->busy[i].entry = entry;
