@@ -296,6 +296,18 @@ void executor_cancel(struct executor *executor, uint64_t ticket, End end)
     job_list_add(&executor->stopped, job);
 }
 
+bool executor_uses(const struct executor *executor, const Hash *artifact)
+{
+    const struct map_entry *entry;
+    for (size_t cursor = 0; (entry = map_next(&executor->jobs, &cursor));) {
+        const struct executor_job *job = (const void *)(uintptr_t)entry->value;
+        if (job->request.verb == RUN_CALL &&
+            hash_equal(&job->request.artifact.id, artifact))
+            return true;
+    }
+    return false;
+}
+
 /* --- Waiting ------------------------------------------------------------- */
 
 static void wait_for_bell(const struct executor *executor, int timeout_ms)

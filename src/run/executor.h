@@ -67,6 +67,8 @@ Status executor_submit(struct executor *executor,
                        const struct executor_client *client, uint64_t *ticket,
                        struct error *err);
 void executor_cancel(struct executor *executor, uint64_t ticket, End end);
+/* Does a job that is not over call an artifact of this name? */
+bool executor_uses(const struct executor *executor, const Hash *artifact);
 /* Which computations are in the runner's hands, for those who want the same. */
 struct landings *executor_landings(struct executor *executor);
 /* The executor's thread was kept busy for a lane, so that nobody was served:

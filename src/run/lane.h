@@ -13,7 +13,8 @@
  * are not changed for every task. Who has been away does not save up. Within a
  * lane: higher priority first, else in order.
  *
- * Pure: whoever takes an entry says what time it took. Thread: one at a time. */
+ * Pure: whoever takes an entry says what time it took. Thread: one at a time.
+ */
 #ifndef IPVM_RUN_LANE_H
 #define IPVM_RUN_LANE_H
 

@@ -24,6 +24,9 @@ enum {
     COMPILE_MEMORY_FACTOR = 512,
     COMPILE_MEMORY_LIKELY = 128,
     COMPILE_MEMORY_LEAST = 64 << 20,
+    /* Artifacts whose files are open; more are closed, the longest unused
+     * first. */
+    READY_MAX = 128,
 };
 #define COMPILE_MEMORY_MIN ((uint64_t)512 << 20)
 #define COMPILE_MEMORY_MAX ((uint64_t)4 << 30)
@@ -42,6 +45,7 @@ struct form {
     bool is_ready;
     bool is_busy;
     uint64_t ticket; /* while it is busy */
+    uint64_t used;   /* when somebody was told of it last */
     struct run_artifact artifact;
     End end; /* once refused, such as a component by wasmi */
     char message[RUN_MESSAGE_MAX];
@@ -64,6 +68,8 @@ struct modules {
     struct executor *executor;
     struct module_cache *cache; /* NULL before the first artifact */
     struct map by_cid;          /* CID bytes → struct module * */
+    size_t ready_count;         /* forms with an artifact */
+    uint64_t clock;             /* of their use */
 };
 
 struct modules *modules_new(struct executor *executor)
@@ -134,6 +140,7 @@ static void tell(struct form *form, End end, const char *message)
     };
     struct waiter *waiter = form->waiters;
     form->waiters = NULL;
+    form->used = ++form->module->modules->clock;
     while (waiter) {
         struct waiter *next = waiter->next;
         waiter->told(waiter->context, &ready);
@@ -371,12 +378,44 @@ static struct module_cache *open_cache(struct modules *modules)
     return modules->cache;
 }
 
+static struct form *longest_unused(const struct modules *modules)
+{
+    struct form *found = NULL;
+    const struct map_entry *entry;
+    for (size_t cursor = 0; (entry = map_next(&modules->by_cid, &cursor));) {
+        const struct module *module = (const void *)(uintptr_t)entry->value;
+        for (struct form *form = module->forms; form; form = form->next)
+            if (form->is_ready && !form->waiters &&
+                (!found || form->used < found->used) &&
+                !executor_uses(modules->executor, &form->artifact.id))
+                found = form;
+    }
+    return found;
+}
+
+/* Many modules are no reason for many open files: what is closed is found in
+ * the cache again. */
+static void make_room(struct modules *modules)
+{
+    while (modules->ready_count >= READY_MAX) {
+        struct form *form = longest_unused(modules);
+        if (!form)
+            return;
+        close(form->artifact.file);
+        form->artifact = (struct run_artifact){.file = -1};
+        form->is_ready = false;
+        modules->ready_count--;
+    }
+}
+
 static void take_artifact(struct form *form, const Hash *id, int file,
                           size_t len)
 {
+    make_room(form->module->modules);
     form->artifact =
         (struct run_artifact){.id = *id, .file = file, .len = len};
     form->is_ready = true;
+    form->module->modules->ready_count++;
     form->is_busy = false;
     tell(form, END_NONE, "");
 }

@@ -219,6 +219,33 @@ static void a_cache_that_cannot_be_used_costs_only_time(void **state)
     world_gave(world, "a", "{\"ok\":3}");
 }
 
+/* More modules than files may be open, and each can be called again. */
+static void many_modules_keep_few_files_open(void **state)
+{
+    enum { MANY = 200 };
+    struct world *world = *state;
+    static Cid cids[MANY];
+    struct told told;
+    for (int round = 0; round < 2; round++)
+        for (unsigned i = 0; i < MANY; i++) {
+            // The guest, and a section of its own that says which.
+            uint8_t bytes[1024];
+            const Bytes guest = guest_numbers();
+            const uint8_t section[] = {0, 3, 1, 'n', (uint8_t)i};
+            memcpy(bytes, guest.data, guest.len);
+            memcpy(bytes + guest.len, section, sizeof section);
+            cids[i] = add(world, bytes_of(bytes, guest.len + sizeof section));
+            want(world, &cids[i], &interpreted, &told);
+            assert_int_equal(told.end, END_NONE);
+        }
+    int files = 0;
+    DIR *stream = opendir("/proc/self/fd");
+    while (readdir(stream))
+        files++;
+    closedir(stream);
+    assert_in_range(files, 100, 180);
+}
+
 int main(void)
 {
 #define TEST(name)                                                            \
@@ -231,6 +258,7 @@ int main(void)
         TEST(a_missing_module_may_come_later),
         TEST(a_damaged_artifact_is_made_again),
         TEST(a_cache_that_cannot_be_used_costs_only_time),
+        TEST(many_modules_keep_few_files_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
