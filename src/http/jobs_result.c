@@ -80,12 +80,33 @@ static const Value *result_value(const struct result *result)
 
 /* --- All ----------------------------------------------------------------- */
 
+/* Of one answer: many outputs may all be the same long block. Who misses one
+ * asks for it by its label. */
+enum { VALUES_BYTES_MAX = 2 << 20 };
+
+/* False if it has more bytes than are left, or cannot be read. */
+static bool has_room(struct request *request, const Value *output,
+                     uint64_t *left)
+{
+    const Value *link = value_get(output, TEXT("result"));
+    uint64_t size = 0;
+    Cid cid;
+    if (!link || link->kind != VALUE_LINK ||
+        cid_from_bytes(link->link, &cid, NULL) != STATUS_OK ||
+        store_length(request->store, &cid, &size, NULL) != STATUS_OK ||
+        size > *left)
+        return false;
+    *left -= size;
+    return true;
+}
+
 /* An output as the job has it, and with its value. */
-static Value with_value(struct request *request, const Value *output)
+static Value with_value(struct request *request, const Value *output,
+                        uint64_t *left)
 {
     struct result result;
     struct arena *arena = &request->arena;
-    if (output->kind != VALUE_MAP ||
+    if (output->kind != VALUE_MAP || !has_room(request, output, left) ||
         read_result(request, output, &result, NULL) != STATUS_OK)
         return *output;
     const size_t count = output->map.count;
@@ -101,11 +122,12 @@ static RequestStep respond_all(struct request *request, const Value *outputs)
 {
     struct arena *arena = &request->arena;
     const size_t count = outputs->map.count;
+    uint64_t left = VALUES_BYTES_MAX;
     struct value_entry *entries = arena_array(arena, count, sizeof *entries);
     for (size_t index = 0; index < count; index++)
         entries[index] = (struct value_entry){
             outputs->map.entries[index].key,
-            with_value(request, &outputs->map.entries[index].value)};
+            with_value(request, &outputs->map.entries[index].value, &left)};
     const Value all = value_map(arena, entries, count);
     return respond_value(request, 200, &all);
 }

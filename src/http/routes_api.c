@@ -306,7 +306,8 @@ const struct route http_routes_api[] = {
         .summary = "what it came to",
         .about = "A file is sent as its bytes, with ranges; any other value "
                  "as DAG-JSON. The header IPVM-Result says `ok` or `error`: "
-                 "which of the two the value is.",
+                 "which of the two the value is. Of all outputs, values are "
+                 "left out that would make more than 2 MiB together.",
         .query = output_query,
         .answers = result_answers,
         .is_about_job = true,
