@@ -112,8 +112,8 @@ typedef enum {
     RUN_OVER     /* everything wanted is over, or it is suspended */
 } RunStep;
 /* Carries out at most `actions_max` of what the scheduler wants. Not from
- * inside executor_poll(). `*until_ns`: of RUN_WAITS, by clock_monotonic_ns(); 0:
- * no timer. */
+ * inside executor_poll(). `*until_ns`: of RUN_WAITS, by clock_monotonic_ns();
+ * 0: no timer. */
 RunStep run_step(struct run *run, unsigned actions_max, uint64_t *until_ns);
 /* What came of RUN_MAY_LATER. Not from inside executor_poll(). */
 void run_answer(struct run *run, uint32_t task, bool may, const char *why);

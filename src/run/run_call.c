@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run_call.c - a call on its way to the runner: its module, its turn, its
  * lease. */
+#include "run/run_call.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "run/run_call.h"
 
 enum {
     LEASE_AFTER_MS = 20, /* shorter runs are not worth a lease */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* run_internal.h - the state of a run, shared by run.c (the loop), run_resolve.c
- * and run_memo.c (what is known), run_call.c (calls of guests) and run_record.c (what is
- * kept). Thread: the executor's. */
+/* run_internal.h - the state of a run, shared by run.c (the loop),
+ * run_resolve.c and run_memo.c (what is known), run_call*.c (calls of guests)
+ * and run_record.c (what is kept). Thread: the executor's. */
 #ifndef IPVM_RUN_RUN_INTERNAL_H
 #define IPVM_RUN_RUN_INTERNAL_H
 
