@@ -54,7 +54,7 @@ CPPFLAGS += -D_GNU_SOURCE -Isrc -Iinclude
 CFLAGS += -std=c2x $(MODE_FLAGS) $(WARNINGS) -fPIC -fvisibility=hidden -pthread
 LDFLAGS += $(MODE_FLAGS) -pthread $(LINK_$(MODE))
 LIBS := -Wl,--as-needed -llmdb -lcrypto -lsodium -lsecp256k1 -lz -lfyaml -lseccomp -lmicrohttpd \
-  -lcurl -lm -ldl
+  -lm -ldl
 
 COMPILE = $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http_client.c - one easy handle, reset for each request: what it keeps is
- * the connections. Nothing is followed: who asks decides where to. */
+ * the connections. Nothing is followed: who asks decides where to.
+ *
+ * libcurl brings two dozen libraries along, which would cost every start of
+ * the program 3 ms: it is loaded when somebody asks for the first time. */
 #include "net/http_client.h"
 
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -26,17 +31,57 @@ struct asking {
     bool is_stopped; /* by who asks */
 };
 
-static void init_library(void)
+/* --- The library --------------------------------------------------------- */
+
+static struct {
+    char trouble[160]; /* why it is not there, or "" */
+    __typeof__(curl_global_init) *global_init;
+    __typeof__(curl_easy_init) *init;
+    __typeof__(curl_easy_reset) *reset;
+    __typeof__(curl_easy_setopt) *set;
+    __typeof__(curl_easy_perform) *perform;
+    __typeof__(curl_easy_getinfo) *get;
+    __typeof__(curl_easy_strerror) *words;
+    __typeof__(curl_easy_cleanup) *cleanup;
+    __typeof__(curl_slist_append) *append;
+    __typeof__(curl_slist_free_all) *free_all;
+} lib;
+
+static void load(void *library, const char *name, void *place)
 {
-    ASSERT(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+    void *found = library ? dlsym(library, name) : NULL;
+    if (!found && !lib.trouble[0]) {
+        const char *why = dlerror();
+        snprintf(lib.trouble, sizeof lib.trouble, "%.150s", why ? why : name);
+    }
+    memcpy(place, &found, sizeof found);
+}
+
+static void load_library(void)
+{
+    void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+    load(library, "curl_global_init", &lib.global_init);
+    load(library, "curl_easy_init", &lib.init);
+    load(library, "curl_easy_reset", &lib.reset);
+    load(library, "curl_easy_setopt", &lib.set);
+    load(library, "curl_easy_perform", &lib.perform);
+    load(library, "curl_easy_getinfo", &lib.get);
+    load(library, "curl_easy_strerror", &lib.words);
+    load(library, "curl_easy_cleanup", &lib.cleanup);
+    load(library, "curl_slist_append", &lib.append);
+    load(library, "curl_slist_free_all", &lib.free_all);
+    if (!lib.trouble[0])
+        ASSERT(lib.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
 }
 
 struct http_client *http_client_new(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, init_library);
+    pthread_once(&once, load_library);
     struct http_client *client = HEAP_NEW(struct http_client);
-    client->curl = curl_easy_init();
+    if (lib.trouble[0])
+        return client;
+    client->curl = lib.init();
     ASSERT(client->curl);
     return client;
 }
@@ -45,7 +90,8 @@ void http_client_free(struct http_client *client)
 {
     if (!client)
         return;
-    curl_easy_cleanup(client->curl);
+    if (client->curl)
+        lib.cleanup(client->curl);
     free(client);
 }
 
@@ -54,7 +100,7 @@ void http_client_free(struct http_client *client)
 static int status_of(const struct asking *asking)
 {
     long status = 0;
-    curl_easy_getinfo(asking->client->curl, CURLINFO_RESPONSE_CODE, &status);
+    lib.get(asking->client->curl, CURLINFO_RESPONSE_CODE, &status);
     return (int)status;
 }
 
@@ -157,7 +203,7 @@ static bool has_header(const char *const *headers, const char *name)
 
 static void add_header(struct curl_slist **list, const char *line)
 {
-    struct curl_slist *longer = curl_slist_append(*list, line);
+    struct curl_slist *longer = lib.append(*list, line);
     ASSERT(longer);
     *list = longer;
 }
@@ -194,54 +240,52 @@ static void set_method(CURL *curl, const struct http_client_request *request)
                           strcmp(request->method, "POST") == 0 ||
                           strcmp(request->method, "PUT") == 0;
     if (request->read) {
-        curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
-        curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE,
-                         request->read_len > INT64_MAX
-                             ? (curl_off_t)-1
-                             : (curl_off_t)request->read_len);
+        lib.set(curl, CURLOPT_UPLOAD, 1L);
+        lib.set(curl, CURLOPT_INFILESIZE_LARGE,
+                request->read_len > INT64_MAX ? (curl_off_t)-1
+                                              : (curl_off_t)request->read_len);
     } else if (has_body) {
-        curl_easy_setopt(curl, CURLOPT_POST, 1L);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
-                         (curl_off_t)request->body.len);
-        curl_easy_setopt(
-            curl, CURLOPT_POSTFIELDS,
-            request->body.len > 0 ? (const char *)request->body.data : "");
+        lib.set(curl, CURLOPT_POST, 1L);
+        lib.set(curl, CURLOPT_POSTFIELDSIZE_LARGE,
+                (curl_off_t)request->body.len);
+        lib.set(curl, CURLOPT_POSTFIELDS,
+                request->body.len > 0 ? (const char *)request->body.data : "");
     } else if (is_head) {
-        curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+        lib.set(curl, CURLOPT_NOBODY, 1L);
     }
     if (!is_head)
-        curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+        lib.set(curl, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
 static void set_options(struct asking *asking, struct curl_slist *headers)
 {
     CURL *curl = asking->client->curl;
     const struct http_client_request *request = asking->request;
-    curl_easy_reset(curl);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, asking->client->trouble);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_URL, request->url);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "ipvm");
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+    lib.reset(curl);
+    lib.set(curl, CURLOPT_ERRORBUFFER, asking->client->trouble);
+    lib.set(curl, CURLOPT_NOSIGNAL, 1L);
+    lib.set(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    lib.set(curl, CURLOPT_URL, request->url);
+    lib.set(curl, CURLOPT_USERAGENT, "ipvm");
+    lib.set(curl, CURLOPT_HTTPHEADER, headers);
+    lib.set(curl, CURLOPT_TCP_KEEPALIVE, 1L);
+    lib.set(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
+    lib.set(curl, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
     if (is_loopback(request->url))
-        curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+        lib.set(curl, CURLOPT_NOPROXY, "*");
     // As every program that uses OpenSSL by itself.
     const char *authorities = getenv("SSL_CERT_FILE");
     if (authorities && *authorities)
-        curl_easy_setopt(curl, CURLOPT_CAINFO, authorities);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, asking);
-    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
-    curl_easy_setopt(curl, CURLOPT_HEADERDATA, asking);
-    curl_easy_setopt(curl, CURLOPT_READFUNCTION, give_body);
-    curl_easy_setopt(curl, CURLOPT_READDATA, asking);
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, ask_if_stopped);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, asking);
-    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+        lib.set(curl, CURLOPT_CAINFO, authorities);
+    lib.set(curl, CURLOPT_WRITEFUNCTION, take_body);
+    lib.set(curl, CURLOPT_WRITEDATA, asking);
+    lib.set(curl, CURLOPT_HEADERFUNCTION, take_header);
+    lib.set(curl, CURLOPT_HEADERDATA, asking);
+    lib.set(curl, CURLOPT_READFUNCTION, give_body);
+    lib.set(curl, CURLOPT_READDATA, asking);
+    lib.set(curl, CURLOPT_XFERINFOFUNCTION, ask_if_stopped);
+    lib.set(curl, CURLOPT_XFERINFODATA, asking);
+    lib.set(curl, CURLOPT_NOPROGRESS, 0L);
     set_method(curl, request);
 }
 
@@ -249,8 +293,8 @@ static Status fail_asking(const struct asking *asking, CURLcode code,
                           struct error *err)
 {
     const char *url = asking->request->url;
-    const char *why = asking->client->trouble[0] ? asking->client->trouble
-                                                 : curl_easy_strerror(code);
+    const char *why =
+        asking->client->trouble[0] ? asking->client->trouble : lib.words(code);
     if (asking->is_stopped)
         return fail(err, STATUS_CANCELLED, "stopped while asking %.100s", url);
     if (asking->answer->body.status != STATUS_OK)
@@ -280,11 +324,15 @@ Status http_client_ask(struct http_client *client,
         .client = client, .request = request, .answer = out};
     *out = (struct http_client_answer){0};
     buffer_init(&out->body, request->body_max ? request->body_max : BODY_MAX);
+    if (!client->curl)
+        return fail(err, STATUS_HOST,
+                    "libcurl cannot be loaded: %.120s (Debian: libcurl4)",
+                    lib.trouble);
     client->trouble[0] = '\0';
     struct curl_slist *headers = make_headers(request);
     set_options(&asking, headers);
-    const CURLcode code = curl_easy_perform(client->curl);
+    const CURLcode code = lib.perform(client->curl);
     out->status = status_of(&asking);
-    curl_slist_free_all(headers);
+    lib.free_all(headers);
     return code == CURLE_OK ? STATUS_OK : fail_asking(&asking, code, err);
 }
