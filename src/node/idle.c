@@ -8,12 +8,12 @@
 #include "run/receipts.h"
 #include "store/gc.h"
 
-enum { LOOK_MS = 250 };
+enum { LOOK_MS = 250, FORGET_EVERY_S = 3600 };
 
 struct helping {
     struct node *node;
     uint64_t idle_ns; /* since when; 0: it is not */
-    uint64_t collected_ns;
+    uint64_t collected_ns, forgot_ns;
     bool has_sealed; /* since it is idle */
 };
 
@@ -53,24 +53,33 @@ static void seal(struct helping *helping)
         IGNORE(receipts_seal_pending(node->store, node->key, &report, NULL));
 }
 
+/* What cannot be done now is done the next time. */
+static void forget(struct helping *helping)
+{
+    const struct node *node = helping->node;
+    const struct job_retention retention = {
+        .keep_s = node->config.keep_jobs_s,
+        .count_max = node->config.keep_jobs_max,
+    };
+    uint64_t forgotten;
+    helping->forgot_ns = clock_monotonic_ns();
+    if (retention.keep_s || retention.count_max)
+        IGNORE(job_forget(node->store, &retention, &forgotten, NULL));
+}
+
 static void collect(struct helping *helping)
 {
     struct node *node = helping->node;
-    const struct node_config *config = &node->config;
-    const struct job_retention retention = {
-        .keep_s = config->keep_jobs_s,
-        .count_max = config->keep_jobs_max,
-    };
+    const uint64_t every_s = node->config.gc_every_s;
     const struct gc_options options = {.progress = goes_on, .context = node};
     struct gc_report report;
-    uint64_t forgotten;
-    if (config->gc_every_s == 0 ||
-        !seconds_since(helping->collected_ns, config->gc_every_s))
+    const bool is_due =
+        every_s > 0 && seconds_since(helping->collected_ns, every_s);
+    if (is_due || seconds_since(helping->forgot_ns, FORGET_EVERY_S))
+        forget(helping);
+    if (!is_due)
         return;
     helping->collected_ns = clock_monotonic_ns();
-    // What cannot be done now is done the next time.
-    if (retention.keep_s || retention.count_max)
-        IGNORE(job_forget(node->store, &retention, &forgotten, NULL));
     IGNORE(store_gc(node->store, &options, &report, NULL));
 }
 
@@ -79,6 +88,7 @@ static void *help(void *context)
     struct helping helping = {
         .node = context,
         .collected_ns = clock_monotonic_ns(),
+        .forgot_ns = clock_monotonic_ns(),
     };
     struct node *node = context;
     pthread_mutex_lock(&node->helper_lock);
