@@ -238,41 +238,65 @@ static bool refuse(struct request *request, bool is_nobody, const char *rule,
     return false;
 }
 
+/* What a request asks the gate; `asked` points to the rest. */
+struct question {
+    struct gate_request asked;
+    Cid cid;
+    Hash job;
+};
+
+/* False: it has its answer. */
+static bool make_question(struct request *request, struct question *out)
+{
+    const struct route *route = request->route;
+    *out = (struct question){.asked = {
+                                 .capability = route->capability,
+                                 .bearer = request_bearer(request),
+                                 .cookie = request_cookie(request),
+                             }};
+    if (!route->is_about_job && !route->is_about_cid)
+        return true;
+    if (!request_cid(request, 0, &out->cid))
+        return false;
+    if (route->is_about_cid)
+        out->asked.cid = &out->cid;
+    if (!route->is_about_job)
+        return true;
+    out->asked.job = &out->job;
+    if (job_id_of_cid(&out->cid, &out->job))
+        return true;
+    respond_problem(request, 404, "job-not-found",
+                    "a job has the CID of a dag-cbor block");
+    return false;
+}
+
 static bool ask_gate(struct request *request)
 {
     struct chain_refusal refusal = {0};
     struct error err = {0};
-    const struct route *route = request->route;
-    Cid cid;
-    Hash job;
-    struct gate_request asked = {
-        .capability = route->capability,
-        .bearer = request_bearer(request),
-        .cookie = request_cookie(request),
-    };
-    if (route->is_about_job || route->is_about_cid) {
-        if (!request_cid(request, 0, &cid))
-            return false;
-        asked.cid = route->is_about_cid ? &cid : NULL;
-    }
-    if (route->is_about_job) {
-        if (!job_id_of_cid(&cid, &job)) {
-            respond_problem(request, 404, "job-not-found",
-                            "a job has the CID of a dag-cbor block");
-            return false;
-        }
-        asked.job = &job;
-    }
-    const Status status = gate_enter(node_gate(request->node), &asked,
+    struct question question;
+    if (!make_question(request, &question))
+        return false;
+    const Status status = gate_enter(node_gate(request->node), &question.asked,
                                      &request->principal, &refusal, &err);
     if (status == STATUS_OK)
         return true;
     if (status == STATUS_DENIED)
-        return refuse(request, asked.bearer.len == 0,
+        return refuse(request, question.asked.bearer.len == 0,
                       chain_rule_name(refusal.rule),
                       *refusal.message ? refusal.message : err.message);
     respond_failure(request, NULL, status, &err);
     return false;
+}
+
+bool admit_still(struct request *request)
+{
+    struct chain_refusal refusal;
+    struct principal principal;
+    struct question question;
+    return make_question(request, &question) &&
+           gate_enter(node_gate(request->node), &question.asked, &principal,
+                      &refusal, NULL) == STATUS_OK;
 }
 
 bool admit(struct request *request, const char *url, const char *method)

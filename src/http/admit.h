@@ -9,6 +9,9 @@
 
 /* Fills in the request; false: it has its answer. */
 bool admit(struct request *request, const char *url, const char *method);
+/* Whether who is being answered may still ask: his token has not expired and
+ * was not revoked, his session is not over. Of a request that was let in. */
+bool admit_still(struct request *request);
 /* Bytes of a body that are taken. */
 uint64_t admit_body_max(const struct request *request);
 RequestStep admit_too_large(struct request *request);

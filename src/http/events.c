@@ -7,11 +7,13 @@
  *
  * A watcher is a suspended connection: no thread, and no buffer while nothing
  * happens. The node wakes it; every HEARTBEAT_MS a comment finds out whether it
- * is still there. */
+ * is still there, and the gate is asked whether it still may be: if not the
+ * stream ends, and who has a new token goes on where it ended. */
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "http/admit.h"
 #include "http/jobs.h"
 #include "http/server.h"
 #include "http/url.h"
@@ -34,7 +36,8 @@ struct watching {
     bool is_over; /* nothing comes any more */
     atomic_bool has_news;
     uint64_t after;
-    uint64_t told_ns; /* when something was last sent */
+    uint64_t told_ns;  /* when something was last sent */
+    uint64_t asked_ns; /* when the gate was last asked */
     struct buffer out;
     size_t taken; /* of `out` */
 };
@@ -138,6 +141,18 @@ static long heartbeat(struct watching *watching, void *out)
     return (long)sizeof comment - 1;
 }
 
+/* The gate is asked again now and then: a token expires, a session ends. */
+static bool is_over_for_him(struct watching *watching)
+{
+    const uint64_t now = clock_monotonic_ns();
+    if (server_stops(watching->request->http))
+        return true;
+    if (now - watching->asked_ns < HEARTBEAT_MS * 1000000ULL)
+        return false;
+    watching->asked_ns = now;
+    return !admit_still(watching->request);
+}
+
 /* Nothing for now, or too soon after the last. */
 static long rest(struct watching *watching, uint64_t until_ms)
 {
@@ -160,7 +175,7 @@ static long pull_events(struct request *request, uint64_t at, void *out,
     (void)at;
     if (watching->out.len > 0)
         return give(watching, out, max);
-    if (watching->is_over || server_stops(request->http))
+    if (watching->is_over || is_over_for_him(watching))
         return PULL_END;
     if (fill(watching, NULL) != STATUS_OK)
         return PULL_BROKEN;
@@ -181,7 +196,7 @@ static long pull_news(struct request *request, uint64_t at, void *out,
     (void)at;
     if (watching->out.len > 0)
         return give(watching, out, max);
-    if (server_stops(request->http))
+    if (is_over_for_him(watching))
         return PULL_END;
     if (!is_due(watching, NEWS_EVERY_MS) && watching->after > 0)
         return rest(watching, NEWS_EVERY_MS);
@@ -248,7 +263,7 @@ static struct watching *watching_new(struct request *request)
 {
     struct watching *watching = HEAP_NEW(struct watching);
     watching->request = request;
-    watching->told_ns = clock_monotonic_ns();
+    watching->told_ns = watching->asked_ns = clock_monotonic_ns();
     request->state = watching;
     request->forget = forget;
     server_watches(request->http, 1);
