@@ -5,8 +5,7 @@
 source "$(dirname "$0")/lib.sh"
 
 NODE=
-end_node() { [[ -z $NODE ]] || kill "$NODE" 2> /dev/null; }
-trap 'end_node; leave' EXIT
+at_leave() { [[ -z $NODE ]] || kill "$NODE"; }
 
 # start_node SETTING…: a node on a port of its own; URL and TOKEN are set.
 start_node() {

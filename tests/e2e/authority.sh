@@ -252,7 +252,7 @@ server.serve_forever()
 END
 python3 between.py "$URL" > between.port &
 BETWEEN=$!
-trap 'kill $BETWEEN 2> /dev/null; node_leave' EXIT
+at_leave() { kill -9 "$BETWEEN" "$NODE"; }
 for _ in {1..100}; do
     [[ -s between.port ]] && break
     sleep 0.05

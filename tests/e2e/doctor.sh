@@ -42,7 +42,7 @@ expect_true "  nothing is left in it" test "$left" -eq 0
 
 "$IPVM" node --port 0 > node.out 2> node.err &
 node=$!
-trap 'kill -9 $node 2> /dev/null; leave' EXIT
+at_leave() { kill -9 $node; }
 for _ in {1..200}; do
     grep -q dashboard node.out && break
     sleep 0.02

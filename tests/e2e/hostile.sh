@@ -13,7 +13,7 @@ for guest in "$wasm/hostile.wasm" "$wasm/loop.wasm"; do
 done
 
 NODE=0
-trap 'kill -9 $NODE $(jobs -p) 2> /dev/null; leave' EXIT
+at_leave() { kill -9 $NODE $(jobs -p); }
 "$IPVM" node --port 0 --set task_memory=128MiB --set task_time_max=2s \
     --set workers=2 > node.out 2> node.err &
 NODE=$!

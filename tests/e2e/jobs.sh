@@ -45,7 +45,7 @@ stop_node() { # with a signal; gives its exit code
     kill "-$1" $NODE
     wait $NODE 2> /dev/null
 }
-trap 'kill -9 $NODE $(jobs -p) 2> /dev/null; leave' EXIT
+at_leave() { kill -9 $NODE $(jobs -p); }
 last() { tail -n 1 "$OUT"; }
 state() { "$IPVM" job -q "$1"; }
 # Until a job is in a state.

@@ -53,8 +53,12 @@ mkdir -p "$HOME"
 FAILED=0
 LAST=
 
+# What a script started and has to end, whatever becomes of it: scripts say so
+# by a function of their own.
+at_leave() { :; }
 leave() {
     local code=$?
+    at_leave 2> /dev/null
     cd / || exit 1
     chmod -R u+w "$WORK" 2> /dev/null
     rm -rf "$WORK"

@@ -13,7 +13,7 @@ nginx=$(PATH=$PATH:/usr/sbin:/sbin command -v nginx) && command -v openssl curl 
 "$IPVM" node --port 0 > node.out 2> node.err &
 node=$!
 proxy=
-trap 'kill -9 $node $proxy 2> /dev/null; leave' EXIT
+at_leave() { kill -9 $node $proxy; }
 for _ in {1..200}; do
     grep -q dashboard node.out && break
     sleep 0.02

@@ -10,11 +10,7 @@
 
 NODE='' URL='' OWNER=()
 
-node_leave() {
-    [[ -z $NODE ]] || kill -9 "$NODE" 2> /dev/null
-    leave
-}
-trap node_leave EXIT
+at_leave() { [[ -z $NODE ]] || kill -9 "$NODE"; }
 
 node_start() {
     local link tries

@@ -70,7 +70,7 @@ server.serve_forever()
 END
 python3 strange.py > port 2> strange.err &
 server=$!
-trap 'kill $server 2> /dev/null; leave' EXIT
+at_leave() { kill $server; }
 while [[ ! -s port ]]; do sleep 0.02; done
 url=http://127.0.0.1:$(cat port)
 id=bafyreifezbcgij3vd5ttr7sydvkp3lvwtubukfq76nqblauj4vzaim4hmm
