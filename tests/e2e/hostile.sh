@@ -13,7 +13,12 @@ for guest in "$wasm/hostile.wasm" "$wasm/loop.wasm"; do
 done
 
 NODE=0
-at_leave() { kill -9 $NODE $(jobs -p); }
+at_leave() {
+    local each
+    for each in $NODE $(jobs -p); do
+        kill -9 "$each"
+    done
+}
 "$IPVM" node --port 0 --set task_memory=128MiB --set task_time_max=2s \
     --set workers=2 > node.out 2> node.err &
 NODE=$!

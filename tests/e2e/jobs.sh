@@ -45,7 +45,12 @@ stop_node() { # with a signal; gives its exit code
     kill "-$1" $NODE
     wait $NODE 2> /dev/null
 }
-at_leave() { kill -9 $NODE $(jobs -p); }
+at_leave() {
+    local each
+    for each in $NODE $(jobs -p); do
+        kill -9 "$each"
+    done
+}
 last() { tail -n 1 "$OUT"; }
 state() { "$IPVM" job -q "$1"; }
 # Until a job is in a state.
