@@ -18,6 +18,16 @@ bool text_starts_with(Text text, Text prefix)
            memcmp(text.data, prefix.data, prefix.len) == 0;
 }
 
+Text text_trim(Text text)
+{
+    while (text.len > 0 && (text.data[0] == ' ' || text.data[0] == '\t'))
+        text = (Text){text.data + 1, text.len - 1};
+    while (text.len > 0 &&
+           (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
+        text.len--;
+    return text;
+}
+
 bool text_ends_with(Text text, Text suffix)
 {
     return text.len >= suffix.len && memcmp(text.data + text.len - suffix.len,

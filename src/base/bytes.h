@@ -59,6 +59,8 @@ static inline Bytes bytes_from(Bytes bytes, size_t offset)
 bool bytes_equal(Bytes a, Bytes b);
 bool text_equal(Text a, Text b);
 bool text_starts_with(Text text, Text prefix);
+/* Without blanks and tabs at both ends. */
+Text text_trim(Text text);
 bool text_ends_with(Text text, Text suffix);
 
 /* Orders by bytes, then a prefix first: <0, 0, >0. */

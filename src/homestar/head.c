@@ -44,16 +44,6 @@ static bool is_value(Text text)
     return true;
 }
 
-static Text trim(Text text)
-{
-    while (text.len > 0 && (text.data[0] == ' ' || text.data[0] == '\t'))
-        text = (Text){text.data + 1, text.len - 1};
-    while (text.len > 0 &&
-           (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
-
 /* What stands before `at`, which goes off `rest`; false: it is not there. */
 static bool split(Text *rest, char at, Text *out)
 {
@@ -135,7 +125,7 @@ static Status read_field(Text line, struct head *out, struct error *err)
     Text name;
     if (!split(&line, ':', &name) || !is_token(name) || !is_value(line))
         return fail(err, STATUS_INVALID, "a malformed header field");
-    return take_field(name, trim(line), out, err);
+    return take_field(name, text_trim(line), out, err);
 }
 
 /* False: its end is not there. */
@@ -176,9 +166,9 @@ bool head_has_word(Text list, Text word)
 {
     Text one;
     while (split(&list, ',', &one))
-        if (equal_in_any_case(trim(one), word))
+        if (equal_in_any_case(text_trim(one), word))
             return true;
-    return equal_in_any_case(trim(list), word);
+    return equal_in_any_case(text_trim(list), word);
 }
 
 static bool is_port(Text text)

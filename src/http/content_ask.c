@@ -35,16 +35,6 @@ Text content_form_type(ContentForm form)
 
 /* --- Lists with quotes ---------------------------------------------------- */
 
-static Text trimmed(Text text)
-{
-    while (text.len > 0 && (text.data[0] == ' ' || text.data[0] == '\t'))
-        text = (Text){text.data + 1, text.len - 1};
-    while (text.len > 0 &&
-           (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
-
 /* Takes what stands before the next `mark` that is not quoted off `rest`;
  * false: nothing is left. */
 static bool next_part(Text *rest, char mark, Text *out)
@@ -62,7 +52,7 @@ static bool next_part(Text *rest, char mark, Text *out)
         else if (!is_quoted && byte == mark)
             break;
     }
-    *out = trimmed((Text){rest->data, at});
+    *out = text_trim((Text){rest->data, at});
     *rest = at < rest->len ? (Text){rest->data + at + 1, rest->len - at - 1}
                            : (Text){NULL, 0};
     return true;
@@ -75,7 +65,7 @@ static Text read_parameter(Text parameter, Text *name)
     *name = (Text){NULL, 0};
     if (!next_part(&value, '=', name) || !value.data)
         return (Text){"", 0};
-    value = trimmed(value);
+    value = text_trim(value);
     if (value.len >= 2 && value.data[0] == '"' &&
         value.data[value.len - 1] == '"')
         value = (Text){value.data + 1, value.len - 2};

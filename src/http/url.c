@@ -29,16 +29,6 @@ static bool is_token(char letter)
            (letter && strchr(others, letter));
 }
 
-static Text text_trim(Text text)
-{
-    while (text.len > 0 && (*text.data == ' ' || *text.data == '\t'))
-        text = (Text){text.data + 1, text.len - 1};
-    while (text.len > 0 &&
-           (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
-        text.len--;
-    return text;
-}
-
 /* The part before `mark`, which goes from `rest` with the mark. */
 static Text text_until(Text *rest, char mark)
 {
